@@ -1,0 +1,122 @@
+using System.Globalization;
+using Npgsql;
+using Tienda.Http;
+
+namespace Tienda.Data;
+
+/// <summary>
+/// Builds the statement of a filtered, ordered, bounded list, and its count beside it if that was asked for, as one round trip.
+/// Only fixed fragments become SQL; every value is a parameter, so that the few texts that can arise stay prepared.
+/// </summary>
+/// <param name="select">The columns and tables: <c>SELECT … FROM …</c>.</param>
+/// <param name="idColumn">The unique column that ends every order.</param>
+public sealed class ListStatement(string select, string idColumn = "id_key")
+{
+    // Counting an estimate is exact up to here, so that it costs the same at any size of the table.
+    private const int EstimateBound = 10_000;
+
+    private readonly List<string> _conditions = [];
+    private readonly List<Action<NpgsqlBatchCommand>> _values = [];
+
+    /// <summary>Adds a condition; <c>{0}</c> stands for the value's place.</summary>
+    public ListStatement Where<T>(string condition, T value)
+    {
+        _values.Add(command => command.With(value));
+        _conditions.Add(string.Format(CultureInfo.InvariantCulture, condition, "$" + _values.Count.ToString(CultureInfo.InvariantCulture)));
+        return this;
+    }
+
+    public ListStatement WhereIf<T>(string condition, T? value) where T : struct => value is { } given ? Where(condition, given) : this;
+
+    /// <summary>Reads one page, ordered by id.</summary>
+    public Task<Page<T>> ReadAsync<T>(
+        NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct) =>
+        ReadAsync(source, query, ListOrder.ById(idColumn), read, row => new Cursor(id(row)), ct);
+
+    /// <summary>Reads one page in the given order.</summary>
+    public async Task<Page<T>> ReadAsync<T>(
+        NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
+    {
+        await using var batch = source.CreateBatch();
+        if (query.Count is { } count)
+        {
+            AddCount(batch, count);
+        }
+
+        AddPage(batch, query, order);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        long? total = null;
+        if (query.Count is not null)
+        {
+            await reader.ReadAsync(ct);
+            total = reader.GetInt64(0);
+            await reader.NextResultAsync(ct);
+        }
+
+        return Page.Of(await reader.ListAsync(read, ct), query, total, place);
+    }
+
+    private void AddCount(NpgsqlBatch batch, TotalCount count)
+    {
+        var matches = $"SELECT 1 {select[select.IndexOf("FROM", StringComparison.Ordinal)..]} {WhereClause}";
+        var command = count.Exact
+            ? batch.Then($"SELECT count(*) FROM ({matches}) AS matches")
+            : batch.Then(
+                $"""
+                WITH few AS (SELECT count(*) AS found FROM ({matches} LIMIT {EstimateBound + 1}) AS matches)
+                SELECT CASE WHEN found <= {EstimateBound} THEN found
+                       ELSE greatest(found, (SELECT reltuples::bigint FROM pg_class WHERE oid = '{Table}'::regclass)) END FROM few
+                """);
+        _values.ForEach(add => add(command));
+    }
+
+    private void AddPage(NpgsqlBatch batch, ListQuery query, ListOrder order)
+    {
+        if (query.After is { } after)
+        {
+            order.ContinueAfter(this, after);
+        }
+
+        var limit = _values.Count + 1;
+        var command = batch.Then($"{select} {WhereClause} ORDER BY {order.Sql} LIMIT ${limit} OFFSET ${limit + 1}");
+        _values.ForEach(add => add(command));
+        command.With(query.RowsToRead).With(query.Skip ?? 0);
+    }
+
+    private string WhereClause => _conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", _conditions);
+
+    private string Table => select[(select.IndexOf("FROM", StringComparison.Ordinal) + "FROM".Length)..].TrimStart().Split([' ', '\n'])[0];
+
+    internal int Bind<T>(T value)
+    {
+        _values.Add(command => command.With(value));
+        return _values.Count;
+    }
+
+    internal void And(string condition) => _conditions.Add(condition);
+}
+
+/// <summary>An order of a list and how to continue in it behind a cursor.</summary>
+/// <param name="Sql">What follows ORDER BY.</param>
+/// <param name="ContinueAfter">Adds the condition that leaves out everything up to the cursor.</param>
+public sealed record ListOrder(string Sql, Action<ListStatement, Cursor> ContinueAfter)
+{
+    public static ListOrder ById(string idColumn) =>
+        new(idColumn, (list, after) => list.Where(idColumn + " > {0}", after.Id));
+
+    /// <summary>By an expression, then by id in the same direction, so that one index serves both.</summary>
+    /// <param name="expression">The SQL expression that an index has.</param>
+    /// <param name="parse">Reads the cursor's key back as the expression's type.</param>
+    public static ListOrder By<TKey>(string expression, bool descending, Func<string, TKey> parse)
+    {
+        var (direction, beyond) = descending ? ("DESC", "<") : ("ASC", ">");
+        return new ListOrder(
+            $"{expression} {direction}, id_key {direction}",
+            (list, after) =>
+            {
+                var key = list.Bind(parse(after.Key));
+                var id = list.Bind(after.Id);
+                list.And($"({expression}, id_key) {beyond} (${key}, ${id})");
+            });
+    }
+}

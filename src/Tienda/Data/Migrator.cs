@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+
+namespace Tienda.Data;
+
+/// <summary>The database cannot be brought to this program's version; the message says why and what to do.</summary>
+public sealed class MigrationException(string message) : Exception(message);
+
+/// <summary>One numbered SQL file of Data/Migrations, carried inside the program.</summary>
+public sealed record Migration(int Version, string Name, string Sql)
+{
+    /// <summary>Tells whether the file is still the one that was applied.</summary>
+    public string Checksum { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql)));
+
+    public static IReadOnlyList<Migration> All { get; } = [.. Load()];
+
+    private static IEnumerable<Migration> Load()
+    {
+        var assembly = typeof(Migration).Assembly;
+        foreach (var file in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(file)!);
+            var name = Path.GetFileNameWithoutExtension(file);
+            yield return new Migration(int.Parse(name.Split('_')[0], CultureInfo.InvariantCulture), name, reader.ReadToEnd());
+        }
+    }
+}
+
+/// <summary>
+/// Applies the numbered SQL files, each in a transaction of its own. An advisory lock lets several starting processes take turns.
+/// </summary>
+public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration> migrations)
+{
+    // Any constant serves, as long as every version of the program uses the same.
+    private const long LockKey = 0x7469656e6461;
+
+    /// <summary>Brings the database to this program's version and answers what was applied.</summary>
+    /// <exception cref="MigrationException">The database is newer than the program, or an applied file was changed.</exception>
+    public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await ExecuteAsync(connection, $"SELECT pg_advisory_lock({LockKey})", ct);
+        try
+        {
+            await ExecuteAsync(
+                connection,
+                """
+                CREATE TABLE IF NOT EXISTS schema_migrations (
+                    version integer PRIMARY KEY,
+                    name text NOT NULL,
+                    checksum text NOT NULL,
+                    applied_at timestamptz NOT NULL DEFAULT now())
+                """,
+                ct);
+            var pending = await PendingAsync(connection, ct);
+            foreach (var migration in pending)
+            {
+                await ApplyAsync(connection, migration, ct);
+            }
+
+            return pending;
+        }
+        finally
+        {
+            await ExecuteAsync(connection, $"SELECT pg_advisory_unlock({LockKey})", CancellationToken.None);
+        }
+    }
+
+    /// <summary>What <see cref="MigrateAsync"/> would apply; changes nothing.</summary>
+    /// <exception cref="MigrationException">The database is newer than the program, or an applied file was changed.</exception>
+    public async Task<IReadOnlyList<Migration>> PendingAsync(CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var exists = new NpgsqlCommand("SELECT to_regclass('schema_migrations') IS NOT NULL", connection);
+        return await exists.ExecuteScalarAsync(ct) is true ? await PendingAsync(connection, ct) : migrations;
+    }
+
+    private async Task<IReadOnlyList<Migration>> PendingAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var applied = new Dictionary<int, (string Name, string Checksum)>();
+        await using (var command = new NpgsqlCommand("SELECT version, name, checksum FROM schema_migrations", connection))
+        await using (var reader = await command.ExecuteReaderAsync(ct))
+        {
+            while (await reader.ReadAsync(ct))
+            {
+                applied.Add(reader.GetInt32(0), (reader.GetString(1), reader.GetString(2)));
+            }
+        }
+
+        var newest = migrations.Count == 0 ? 0 : migrations[^1].Version;
+        if (applied.Keys.DefaultIfEmpty().Max() is var version && version > newest)
+        {
+            throw new MigrationException(
+                $"The database is at version {version}, this program knows versions up to {newest}: start a newer program, or restore a backup.");
+        }
+
+        foreach (var migration in migrations)
+        {
+            if (applied.TryGetValue(migration.Version, out var old) && old.Checksum != migration.Checksum)
+            {
+                throw new MigrationException(
+                    $"Migration {migration.Name} was changed after it had been applied to this database (as {old.Name}); add a new file instead.");
+            }
+        }
+
+        return [.. migrations.Where(m => !applied.ContainsKey(m.Version))];
+    }
+
+    private static async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await ExecuteAsync(connection, migration.Sql, ct);
+        await using var note = new NpgsqlCommand("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", connection);
+        note.Parameters.Add(new NpgsqlParameter<int> { TypedValue = migration.Version });
+        note.Parameters.Add(new NpgsqlParameter<string> { TypedValue = migration.Name });
+        note.Parameters.Add(new NpgsqlParameter<string> { TypedValue = migration.Checksum });
+        await note.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+}

@@ -1,0 +1,21 @@
+namespace Tienda.Hosting;
+
+/// <summary>The first lines that a person sees: where the shop is, where its data are, how to stop it.</summary>
+public static class Banner
+{
+    public static void Print(WebApplication app, Settings settings)
+    {
+        var url = app.Urls.First();
+        Console.WriteLine(
+            $"""
+
+            Tienda {BuildInfo.Version} is open
+              API       {url}
+              try it    {url}/docs
+              health    {url}/health_check
+              data      {(settings.EmbeddedPostgres ? settings.DataFolder : $"PostgreSQL at {settings.Postgres!.Host}:{settings.Postgres.Port}")}
+              stop      Ctrl+C
+
+            """);
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Tienda.Data;
+
+namespace Tienda.Hosting;
+
+/// <summary>The commands of <c>tienda</c>. Without one, it serves.</summary>
+public static class CommandLine
+{
+    private static readonly Option<string?> Host = new("--host") { Description = "Address to listen on [default: 127.0.0.1]", HelpName = "ADDRESS" };
+    private static readonly Option<string?> Port = new("--port") { Description = "Port to listen on [default: 8000]", HelpName = "NUMBER" };
+    private static readonly Option<string?> Level = new("--log-level")
+    {
+        Description = "debug, info, warning or error [default: info]",
+        HelpName = "LEVEL",
+    };
+
+    private static readonly Option<string?> EnvFile = new("--env-file")
+    {
+        Description = "File of NAME=value settings [default: .env.production or .env in this folder]",
+        HelpName = "FILE",
+        Recursive = true,
+    };
+
+    public static Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("Tienda, a self-hosted shop back end. Without a command it serves the API.") { EnvFile };
+        root.Subcommands.Add(Serving(new Command("serve", "Serve the API (the default)")));
+        root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
+        Serving(root);
+        return root.Parse(args).InvokeAsync();
+    }
+
+    private static T Serving<T>(T command) where T : Command
+    {
+        command.Options.Add(Host);
+        command.Options.Add(Port);
+        command.Options.Add(Level);
+        return Runs(command, Commands.ServeAsync);
+    }
+
+    /// <summary>Reads the settings, runs, and turns what an operator can put right into one clear message and exit code 1.</summary>
+    private static T Runs<T>(T command, Func<Settings, CancellationToken, Task> run) where T : Command
+    {
+        command.SetAction(async (result, ct) =>
+        {
+            try
+            {
+                await run(Settings.Load(Overrides(result), result.GetValue(EnvFile)), ct);
+                return 0;
+            }
+            catch (Exception mistake) when (mistake is SettingsException or MigrationException or LocalPostgresException)
+            {
+                await Console.Error.WriteLineAsync(mistake.Message);
+                return 1;
+            }
+        });
+        return command;
+    }
+
+    private static Dictionary<string, string> Overrides(ParseResult result)
+    {
+        var overrides = new Dictionary<string, string>();
+        foreach (var (option, variable) in new[] { (Host, "HOST"), (Port, "PORT"), (Level, "LOG_LEVEL") })
+        {
+            if (result.GetResult(option) is not null && result.GetValue(option) is { } value)
+            {
+                overrides[variable] = value;
+            }
+        }
+
+        return overrides;
+    }
+}

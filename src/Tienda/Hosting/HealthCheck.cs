@@ -1,0 +1,141 @@
+using System.Text.Json.Serialization;
+using Npgsql;
+using Tienda.Data;
+using Tienda.Telemetry;
+
+namespace Tienda.Hosting;
+
+/// <summary>How the shop and what it depends on are.</summary>
+public sealed record HealthReport
+{
+    /// <summary>healthy, warning (slow or filling up), degraded (Redis is away) or critical; the worst wins.</summary>
+    public required string Status { get; init; }
+
+    public required DateTime Timestamp { get; init; }
+
+    public required string Version { get; init; }
+
+    /// <summary>The number of the worker that answered.</summary>
+    public required int Worker { get; init; }
+
+    public required HealthChecks Checks { get; init; }
+}
+
+/// <summary>One entry per thing that was looked at.</summary>
+public sealed record HealthChecks
+{
+    public required DependencyHealth Database { get; init; }
+
+    public required DependencyHealth Redis { get; init; }
+
+    public required PoolHealth DbPool { get; init; }
+}
+
+/// <summary>Something the shop talks to.</summary>
+public sealed record DependencyHealth
+{
+    /// <summary>up, down or disabled.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Milliseconds of one question and its answer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? LatencyMs { get; init; }
+}
+
+/// <summary>The connections to PostgreSQL.</summary>
+public sealed record PoolHealth
+{
+    /// <summary>Connections that the pool is meant to hold.</summary>
+    public required int Size { get; init; }
+
+    /// <summary>Open and free.</summary>
+    public required int CheckedIn { get; init; }
+
+    /// <summary>In use by requests.</summary>
+    public required int CheckedOut { get; init; }
+
+    /// <summary>In use beyond <c>size</c>.</summary>
+    public required int Overflow { get; init; }
+
+    /// <summary>The most connections that may be open.</summary>
+    public required int TotalCapacity { get; init; }
+
+    /// <summary>Share of the total capacity that is in use.</summary>
+    public required double UtilizationPercent { get; init; }
+}
+
+/// <summary>
+/// Looks at the database on a connection of its own, so that a full pool cannot hide behind the check that should report it.
+/// A report up to one second old is given again: a flood of checks costs the database nothing.
+/// </summary>
+public sealed class HealthCheck(Settings settings, PoolGauge pool, TimeProvider time) : IAsyncDisposable
+{
+    private const double WarningLatencyMs = 100;
+    private const double CriticalLatencyMs = 500;
+    private const double WarningPoolPercent = 70;
+    private const double CriticalPoolPercent = 90;
+    private static readonly TimeSpan Reuse = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
+
+    private readonly NpgsqlDataSource _probe = Database.CreateProbe(settings);
+    private readonly Lock _gate = new();
+    private Task<HealthReport>? _latest;
+    private long _askedAt;
+
+    public Task<HealthReport> ReportAsync()
+    {
+        lock (_gate)
+        {
+            if (_latest is null || (_latest.IsCompleted && time.GetElapsedTime(_askedAt) > Reuse))
+            {
+                _askedAt = time.GetTimestamp();
+                _latest = LookAsync();
+            }
+
+            return _latest;
+        }
+    }
+
+    public ValueTask DisposeAsync() => _probe.DisposeAsync();
+
+    private async Task<HealthReport> LookAsync()
+    {
+        var latency = await AskDatabaseAsync();
+        var connections = pool.Read(settings);
+        var status = latency is null or > CriticalLatencyMs || connections.UtilizationPercent > CriticalPoolPercent ? "critical"
+            : latency > WarningLatencyMs || connections.UtilizationPercent > WarningPoolPercent ? "warning"
+            : "healthy";
+        return new HealthReport
+        {
+            Status = status,
+            Timestamp = time.GetUtcNow().UtcDateTime,
+            Version = BuildInfo.Version,
+            Worker = 1,
+            Checks = new HealthChecks
+            {
+                Database = new DependencyHealth { Status = latency is null ? "down" : "up", LatencyMs = latency },
+                Redis = new DependencyHealth { Status = "disabled" },
+                DbPool = connections,
+            },
+        };
+    }
+
+    /// <summary>Milliseconds of one round trip, or null if the database does not answer in time.</summary>
+    private async Task<double?> AskDatabaseAsync()
+    {
+        using var patience = new CancellationTokenSource(Patience, time);
+        try
+        {
+            // Opening is not part of the figure: it happens once, while the latency of a query is what requests feel.
+            await using var connection = await _probe.OpenConnectionAsync(patience.Token);
+            await using var command = new NpgsqlCommand("SELECT 1", connection);
+            var started = time.GetTimestamp();
+            await command.ExecuteScalarAsync(patience.Token);
+            return Math.Round(time.GetElapsedTime(started).TotalMilliseconds, 2);
+        }
+        catch (Exception away) when (away is NpgsqlException or OperationCanceledException or TimeoutException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Tienda.Telemetry;
+
+namespace Tienda.Hosting;
+
+/// <summary>Whether the process works and takes requests, for orchestrators.</summary>
+public sealed record Liveness
+{
+    /// <summary>alive, ready, or why not.</summary>
+    public required string Status { get; init; }
+}
+
+/// <summary>The health routes: one for people and monitors, two for orchestrators.</summary>
+public static class HealthEndpoints
+{
+    public static IServiceCollection AddShopHealth(this IServiceCollection services) =>
+        services.AddSingleton<PoolGauge>().AddSingleton<HealthCheck>();
+
+    public static void MapHealth(this IEndpointRouteBuilder routes)
+    {
+        var health = routes.MapGroup("").WithTags("Health");
+        health.MapGet("/health_check", Check).WithName("CheckHealth");
+        health.MapGet("/health/live", Live).WithName("CheckLiveness");
+        health.MapGet("/health/ready", Ready).WithName("CheckReadiness");
+    }
+
+    /// <summary>Report the health of the shop</summary>
+    /// <remarks>503 if critical: the database is down or slower than 500 ms, or more than 90 % of its connections are in use.</remarks>
+    /// <response code="200">healthy, warning or degraded</response>
+    /// <response code="503">critical; the same body</response>
+    public static async Task<Results<Ok<HealthReport>, JsonHttpResult<HealthReport>>> Check(HealthCheck health)
+    {
+        var report = await health.ReportAsync();
+        return report.Status == "critical"
+            ? TypedResults.Json(report, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable)
+            : TypedResults.Ok(report);
+    }
+
+    /// <summary>Tell whether the process works</summary>
+    /// <remarks>Asks nothing else: a database that is away is no reason to restart the program.</remarks>
+    public static Ok<Liveness> Live() => TypedResults.Ok(new Liveness { Status = "alive" });
+
+    /// <summary>Tell whether to send requests here</summary>
+    /// <remarks>503 while the program stops, so that a proxy goes elsewhere first.</remarks>
+    public static Results<Ok<Liveness>, JsonHttpResult<Liveness>> Ready(IHostApplicationLifetime lifetime) =>
+        lifetime.ApplicationStopping.IsCancellationRequested
+            ? TypedResults.Json(new Liveness { Status = "stopping" }, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable)
+            : TypedResults.Ok(new Liveness { Status = "ready" });
+}

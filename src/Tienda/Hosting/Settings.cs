@@ -1,0 +1,154 @@
+using System.Collections;
+
+namespace Tienda.Hosting;
+
+/// <summary>How to reach a PostgreSQL server.</summary>
+/// <param name="Host">A host name, or the folder of a unix socket.</param>
+public sealed record PostgresServer(string Host, int Port, string Database, string User, string? Password);
+
+/// <summary>The settings are wrong; the message lists every mistake.</summary>
+public sealed class SettingsException(string message) : Exception(message);
+
+/// <summary>Every setting of the program, read once at start. docs/configuration.md has the same table for people.</summary>
+public sealed record Settings
+{
+    /// <summary>Address to listen on (HOST, API_HOST, UVICORN_HOST).</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port to listen on, 0 for any free one (PORT, API_PORT, UVICORN_PORT).</summary>
+    public int Port { get; init; } = 8000;
+
+    /// <summary>The database server (POSTGRES_HOST and its siblings), or null until the private one has started.</summary>
+    public PostgresServer? Postgres { get; init; }
+
+    /// <summary>True if POSTGRES_HOST is unset: the program runs a private PostgreSQL of its own.</summary>
+    public bool EmbeddedPostgres { get; init; }
+
+    /// <summary>Folder of everything that the embedded mode keeps: ./data.</summary>
+    public string DataFolder { get; init; } = Path.GetFullPath("data");
+
+    /// <summary>Connections that the pool is meant to hold (DB_POOL_SIZE).</summary>
+    public int PoolSize { get; init; } = 50;
+
+    /// <summary>Connections beyond that under load (DB_MAX_OVERFLOW).</summary>
+    public int PoolMaxOverflow { get; init; } = 100;
+
+    /// <summary>Seconds that a request waits for a connection (DB_POOL_TIMEOUT).</summary>
+    public int PoolTimeoutSeconds { get; init; } = 10;
+
+    /// <summary>Seconds after which a connection is replaced (DB_POOL_RECYCLE).</summary>
+    public int PoolRecycleSeconds { get; init; } = 3600;
+
+    /// <summary>Lowest level of log lines (LOG_LEVEL, else UVICORN_LOG_LEVEL).</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>True for one JSON object per log line (LOG_FORMAT=json).</summary>
+    public bool JsonLogs { get; init; }
+
+    /// <summary>Whether requests are logged (ACCESS_LOG).</summary>
+    public bool AccessLog { get; init; } = true;
+
+    /// <summary>Seconds that running requests get to finish when the program stops (SHUTDOWN_TIMEOUT).</summary>
+    public int ShutdownTimeoutSeconds { get; init; } = 30;
+
+    /// <summary>ISO 4217 code of the shop's one currency (CURRENCY).</summary>
+    public string Currency { get; init; } = "USD";
+
+    private static readonly string[] DefaultFiles = [".env.production", ".env"];
+
+    private static readonly string[] HostNames = ["HOST", "API_HOST", "UVICORN_HOST"];
+
+    // Python's names too, since the settings files of older installations carry them.
+    private static readonly Dictionary<string, LogLevel> LogLevels = new()
+    {
+        ["debug"] = LogLevel.Debug,
+        ["info"] = LogLevel.Information,
+        ["warning"] = LogLevel.Warning,
+        ["error"] = LogLevel.Error,
+        ["critical"] = LogLevel.Critical,
+        ["trace"] = LogLevel.Trace,
+        ["information"] = LogLevel.Information,
+        ["warn"] = LogLevel.Warning,
+        ["fatal"] = LogLevel.Critical,
+        ["notset"] = LogLevel.Trace,
+    };
+
+    private static readonly Dictionary<string, bool> LogFormats = new() { ["text"] = false, ["json"] = true };
+
+    /// <summary>Reads the settings for a start in the present folder.</summary>
+    /// <param name="options">What the command line set, by the name of the variable that it overrides.</param>
+    /// <param name="file">The settings file that was asked for, or null for .env.production or .env if there is one.</param>
+    /// <exception cref="SettingsException">A value is not accepted; all of them are named.</exception>
+    public static Settings Load(IReadOnlyDictionary<string, string> options, string? file)
+    {
+        var sources = new List<SettingsSource> { new("command line", options), new("environment", Environment()) };
+        file ??= DefaultFiles.FirstOrDefault(File.Exists);
+        if (file is not null)
+        {
+            sources.Add(new SettingsSource(file, ReadFile(file)));
+        }
+
+        return Read(new SettingsReader(sources));
+    }
+
+    public static Settings Read(SettingsReader read)
+    {
+        var defaults = new Settings();
+        var settings = new Settings
+        {
+            Host = read.Text(HostNames) ?? defaults.Host,
+            Port = read.Whole(["PORT", "API_PORT", "UVICORN_PORT"], defaults.Port, 0, 65535),
+            PoolSize = read.Whole(["DB_POOL_SIZE"], defaults.PoolSize, 1, 10_000),
+            PoolMaxOverflow = read.Whole(["DB_MAX_OVERFLOW"], defaults.PoolMaxOverflow, 0, 10_000),
+            PoolTimeoutSeconds = read.Whole(["DB_POOL_TIMEOUT"], defaults.PoolTimeoutSeconds, 1, 600),
+            PoolRecycleSeconds = read.Whole(["DB_POOL_RECYCLE"], defaults.PoolRecycleSeconds, 1, 86_400 * 365),
+            LogLevel = read.Choice(["LOG_LEVEL", "UVICORN_LOG_LEVEL"], defaults.LogLevel, LogLevels),
+            JsonLogs = read.Choice(["LOG_FORMAT"], defaults.JsonLogs, LogFormats),
+            AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
+            ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
+            Currency = read.TextOr("CURRENCY", defaults.Currency),
+            Postgres = read.Text("POSTGRES_HOST") is { } host
+                ? new PostgresServer(
+                    host,
+                    read.Whole(["POSTGRES_PORT"], 5432, 1, 65535),
+                    read.TextOr("POSTGRES_DB", "tienda"),
+                    read.TextOr("POSTGRES_USER", "postgres"),
+                    read.Text("POSTGRES_PASSWORD"))
+                : null,
+            EmbeddedPostgres = read.Text("POSTGRES_HOST") is null,
+        };
+
+        if (settings.Currency is not { Length: 3 } currency || !currency.All(char.IsAsciiLetterUpper))
+        {
+            read.Refuse("CURRENCY", "the three capital letters of an ISO 4217 code, such as USD");
+        }
+
+        if (!System.Net.IPAddress.TryParse(settings.Host, out _) && settings.Host != "localhost")
+        {
+            foreach (var name in HostNames)
+            {
+                read.Refuse(name, "an IP address of this machine, 0.0.0.0 for all, or localhost");
+            }
+        }
+
+        return read.Mistakes.Count == 0
+            ? settings
+            : throw new SettingsException(string.Join('\n', read.Mistakes));
+    }
+
+    private static IReadOnlyDictionary<string, string> ReadFile(string path)
+    {
+        try
+        {
+            return EnvironmentFile.Parse(File.ReadAllText(path));
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or FormatException)
+        {
+            throw new SettingsException($"The settings file {path} cannot be read: {unreadable.Message}");
+        }
+    }
+
+    private static Dictionary<string, string> Environment() => System.Environment.GetEnvironmentVariables()
+        .Cast<DictionaryEntry>()
+        .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "");
+}

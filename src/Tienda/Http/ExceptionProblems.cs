@@ -1,0 +1,126 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Metadata;
+using Tienda.Data;
+
+namespace Tienda.Http;
+
+/// <summary>Turns exceptions into problems: what could not be read is 4xx, an outage is 503, and only our own mistakes are 500.</summary>
+public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (httpContext.RequestAborted.IsCancellationRequested)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        await Describe(httpContext, exception).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private Problem Describe(HttpContext context, Exception exception)
+    {
+        switch (exception)
+        {
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } tooLarge:
+                return new Problem(ProblemType.PayloadTooLarge, tooLarge.Message);
+            case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
+                return new Problem(ProblemType.UnsupportedMediaType, FrameworkProblems.MediaTypeDetail(context.Request));
+            case BadHttpRequestException { InnerException: JsonException json }:
+                return new Problem(ProblemType.MalformedRequest, JsonDetail(context, json));
+            case BadHttpRequestException bad:
+                return new Problem(ProblemType.ForStatus(bad.StatusCode), BindingDetail(bad.Message));
+        }
+
+        if (DatabaseFailure.Read(exception) is not { } failure)
+        {
+            Log.Unexpected(logger, exception, context.Request.Method, context.Request.Path);
+            return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
+        }
+
+        if (failure.Constraint is { } constraint && ConstraintProblems.For(constraint, failure.Referenced) is { } refused)
+        {
+            return refused;
+        }
+
+        if (failure.IsOutage)
+        {
+            Log.Outage(logger, context.Request.Method, context.Request.Path, failure.Message);
+            return new Problem(ProblemType.Unavailable, failure.IsPoolExhausted
+                ? "Every database connection is in use."
+                : "The database cannot be reached or is overloaded.");
+        }
+
+        Log.Unexpected(logger, exception, context.Request.Method, context.Request.Path);
+        return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
+    }
+
+    // The framework's message names the C# type and member: Failed to bind parameter "Nullable<long> MinPrice" from "abc".
+    private static string BindingDetail(string message)
+    {
+        if (BoundParameter().Match(message) is { Success: true } bound)
+        {
+            var name = JsonNamingPolicy.SnakeCaseLower.ConvertName(bound.Groups["name"].Value);
+            return $"{name} must be {Expected(bound.Groups["type"].Value)}, but was '{bound.Groups["value"].Value}'.";
+        }
+
+        return message.Contains("no body was provided", StringComparison.Ordinal) ? "The body must be a JSON object." : message;
+    }
+
+    private static string JsonDetail(HttpContext context, JsonException json)
+    {
+        var path = json.Path is null or "$" ? "" : json.Path.TrimStart('$').TrimStart('.');
+        if (json.Message.Contains("could not be mapped", StringComparison.Ordinal))
+        {
+            return $"There is no field {path}.";
+        }
+
+        if (json.Message.StartsWith("Duplicate property", StringComparison.Ordinal))
+        {
+            return $"The field {path} stands twice.";
+        }
+
+        if (json.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
+        {
+            // The handler has cleared the endpoint from the context; its feature still has it.
+            var body = context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
+            var expected = body is null ? null : JsonTypes.TypeAt(body, path);
+            return path.Length == 0 ? "The body must be a JSON object."
+                : expected is null ? $"{path} has a value of the wrong type."
+                : $"{path} must be {Expected(expected.Name)}.";
+        }
+
+        var place = json.LineNumber is null ? "" : $" (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1})";
+        return $"The body is not valid JSON{place}.";
+    }
+
+    private static string Expected(string typeName) => typeName switch
+    {
+        _ when typeName.Contains("List", StringComparison.Ordinal) => "a list",
+        _ when typeName.Contains("long", StringComparison.OrdinalIgnoreCase) || typeName.Contains("Int64", StringComparison.Ordinal)
+            => "a whole number that fits 64 bits",
+        _ when typeName.Contains("decimal", StringComparison.OrdinalIgnoreCase) => "a number",
+        _ when typeName.Contains("bool", StringComparison.OrdinalIgnoreCase) => "true or false",
+        _ when typeName.Contains("String", StringComparison.OrdinalIgnoreCase) => "a string of valid Unicode",
+        _ when typeName.Contains("Money", StringComparison.Ordinal) => "an amount with at most two decimals, such as 19.99",
+        _ when typeName.Contains("DateTime", StringComparison.Ordinal) => "a time in RFC 3339, such as 2026-01-31T12:00:00Z",
+        _ when typeName.Contains("Cursor", StringComparison.Ordinal) => "a cursor from a Link header of this list",
+        _ when typeName.Contains("Count", StringComparison.Ordinal) => "exact or estimate",
+        _ => "an object",
+    };
+
+    [GeneratedRegex("^Failed to bind parameter \"(?<type>[^ ]+) (?<name>[^\"]+)\" from \"(?<value>.*)\"\\.$", RegexOptions.Singleline)]
+    private static partial Regex BoundParameter();
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
+        public static partial void Unexpected(ILogger logger, Exception exception, string method, string path);
+
+        [LoggerMessage(LogLevel.Warning, "{Method} {Path} could not be answered: {Reason}")]
+        public static partial void Outage(ILogger logger, string method, string path, string reason);
+    }
+}

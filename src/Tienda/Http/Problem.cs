@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using Tienda.Orders;
+
+namespace Tienda.Http;
+
+/// <summary>The body of every error, RFC 9457 <c>application/problem+json</c>.</summary>
+public sealed record ProblemBody
+{
+    /// <summary>A stable URI under <c>/errors</c> that the shop itself explains.</summary>
+    public required string Type { get; init; }
+
+    public required string Title { get; init; }
+
+    public required int Status { get; init; }
+
+    /// <summary>What was wrong with this request.</summary>
+    public required string Detail { get; init; }
+
+    /// <summary>The path that was asked for.</summary>
+    public required string Instance { get; init; }
+
+    /// <summary>The id under which the operator finds this request in the log.</summary>
+    public required string RequestId { get; init; }
+
+    /// <summary>Messages by field, such as <c>items[0].quantity</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    /// <summary>Of insufficient stock: each product that is short.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<Shortage>? Shortages { get; init; }
+}
+
+/// <summary>An answer that says what was wrong. The only way in which the program writes an error.</summary>
+public sealed class Problem(ProblemType type, string detail) : IResult, IStatusCodeHttpResult
+{
+    private const int RetryAfterSeconds = 1;
+
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    public IReadOnlyList<Shortage>? Shortages { get; init; }
+
+    public int? StatusCode => type.Status;
+
+    public async Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = type.Status;
+        response.Headers.CacheControl = "no-store";
+        if (type.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            response.Headers.RetryAfter = RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
+        }
+
+        var body = new ProblemBody
+        {
+            Type = type.Uri,
+            Title = type.Title,
+            Status = type.Status,
+            Detail = detail,
+            Instance = httpContext.Request.Path,
+            RequestId = httpContext.TraceIdentifier,
+            Errors = Errors,
+            Shortages = Shortages,
+        };
+        // Not the request's token: a refusal is also written when the client's wait has just ended.
+        await response.WriteAsJsonAsync(body, TiendaJson.Wire, "application/problem+json", CancellationToken.None);
+    }
+
+    public static Problem NotFound(string what, long id) => new(ProblemType.NotFound, $"There is no {what} with id_key {id}.");
+
+    /// <summary>One wrong field, found only where the value was used.</summary>
+    public static Problem InvalidValue(string field, string message) =>
+        new(ProblemType.InvalidValues, $"{field} {message}.") { Errors = new Dictionary<string, string[]> { [field] = [message] } };
+}

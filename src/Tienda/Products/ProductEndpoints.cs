@@ -1,0 +1,53 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.Products;
+
+/// <summary>The product routes.</summary>
+public static class ProductEndpoints
+{
+    public static void MapProducts(this IEndpointRouteBuilder routes)
+    {
+        var products = routes.MapGroup("/products").WithTags("Products");
+
+        products.MapGet("/", List).WithName("ListProducts");
+        products.MapGet("/{id_key:long:min(1)}", Get).WithName("GetProduct");
+        products.MapPost("/", Create).WithName("CreateProduct").MayConflict();
+        products.MapPut("/{id_key:long:min(1)}", Update).WithName("PutProduct").MayConflict();
+        products.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchProduct").MayConflict();
+        products.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteProduct").MayConflict();
+    }
+
+    /// <summary>List products</summary>
+    /// <remarks>Filters can be combined. The Link header leads to the next page under every order.</remarks>
+    public static async Task<Results<Page<Product>, Problem>> List(
+        [AsParameters] ProductQuery query, ProductStore store, CancellationToken ct) =>
+        query.After is { } after && after.Sort != (query.Sort ?? Cursor.ById)
+            ? Problem.InvalidValue("after", "belongs to a list in another order")
+            : await store.ListAsync(query, ct);
+
+    /// <summary>Get one product</summary>
+    public static async Task<Results<Ok<Product>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, ProductStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+
+    /// <summary>Create a product</summary>
+    public static async Task<CreatedAtRoute<Product>> Create(CreateProductRequest request, ProductStore store, CancellationToken ct)
+    {
+        var product = await store.CreateAsync(request, ct);
+        return TypedResults.CreatedAtRoute(product, "GetProduct", new { id_key = product.IdKey });
+    }
+
+    /// <summary>Change a product</summary>
+    /// <remarks>Changes only the fields that are sent. <c>stock_change</c> restocks relatively and is safe beside sales.</remarks>
+    public static async Task<Results<Ok<Product>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateProductRequest request, ProductStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+
+    /// <summary>Delete a product</summary>
+    /// <remarks>Its reviews go with it. A product that was sold cannot be deleted; set <c>active</c> to false instead.</remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, ProductStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("product", id);
+}

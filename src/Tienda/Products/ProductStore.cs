@@ -1,0 +1,132 @@
+using System.Globalization;
+using Npgsql;
+using Tienda.Data;
+using Tienda.Http;
+
+namespace Tienda.Products;
+
+/// <summary>The products in the database.</summary>
+public sealed class ProductStore(NpgsqlDataSource database)
+{
+    private const string Columns =
+        "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at";
+
+    /// <summary>Every order that a client can ask for; each has an index that gives it.</summary>
+    private static readonly Dictionary<string, (ListOrder Order, Func<Product, string> Key)> Orders = new()
+    {
+        ["id"] = (ListOrder.ById("id_key"), _ => ""),
+        ["price"] = (ListOrder.By("price", false, ParseInt64), p => Text(p.Price.MinorUnits)),
+        ["-price"] = (ListOrder.By("price", true, ParseInt64), p => Text(p.Price.MinorUnits)),
+        ["name"] = (ListOrder.By("name", false, key => key), p => p.Name),
+        ["-rating"] = (ListOrder.By("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
+        ["-created_at"] = (ListOrder.By("created_at", true, ParseTime), p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
+    };
+
+    public Task<Page<Product>> ListAsync(ProductQuery query, CancellationToken ct)
+    {
+        var sort = query.Sort ?? Cursor.ById;
+        var (order, key) = Orders[sort];
+        var list = new ListStatement($"SELECT {Columns} FROM products")
+            .WhereIf(
+                """
+                category_id IN (WITH RECURSIVE below AS (
+                    SELECT {0}::bigint AS id_key
+                    UNION SELECT c.id_key FROM categories c JOIN below b ON c.parent_id = b.id_key) SELECT id_key FROM below)
+                """,
+                query.CategoryId)
+            .WhereIf("price >= {0}", query.MinPrice)
+            .WhereIf("price <= {0}", query.MaxPrice)
+            .WhereIf("in_stock = {0}", query.InStock);
+        if (!string.IsNullOrWhiteSpace(query.Search))
+        {
+            list.Where("search @@ search_query({0})", query.Search);
+        }
+
+        return list.ReadAsync(database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct);
+    }
+
+    public async Task<Product?> FindAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM products WHERE id_key = $1").With(id);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    public async Task<Product> CreateAsync(CreateProductRequest request, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            INSERT INTO products (name, description, sku, price, stock, category_id, active)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            RETURNING {Columns}
+            """)
+            .With(request.Name)
+            .With(request.Description)
+            .With(request.Sku)
+            .With(Money.From(request.Price!.Value))
+            .With((int)request.Stock!.Value)
+            .With(request.CategoryId)
+            .With(request.Active ?? true);
+        return (await command.FirstAsync(Read, ct))!;
+    }
+
+    /// <summary>Changes the fields that were sent, or answers null if there is no such product.</summary>
+    public async Task<Product?> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            UPDATE products SET
+                name = coalesce($2, name),
+                description = CASE WHEN $3 THEN $4 ELSE description END,
+                sku = CASE WHEN $5 THEN $6 ELSE sku END,
+                price = coalesce($7, price),
+                stock = coalesce($8, stock) + coalesce($9, 0),
+                category_id = CASE WHEN $10 THEN $11 ELSE category_id END,
+                active = coalesce($12, active),
+                updated_at = now()
+            WHERE id_key = $1
+            RETURNING {Columns}
+            """)
+            .With(id)
+            .With(request.Name)
+            .With(request.Has(nameof(request.Description))).With(request.Description)
+            .With(request.Has(nameof(request.Sku))).With(request.Sku)
+            .With(request.Price is { } price ? Money.From(price) : (Money?)null)
+            .With((int?)request.Stock)
+            .With((int?)request.StockChange)
+            .With(request.Has(nameof(request.CategoryId))).With(request.CategoryId)
+            .With(request.Active);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    /// <summary>Deletes a product and its reviews; false if there is none. One that was sold is refused by its foreign key.</summary>
+    public async Task<bool> DeleteAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand("DELETE FROM products WHERE id_key = $1").With(id);
+        return await command.ExecuteNonQueryAsync(ct) > 0;
+    }
+
+    private static Product Read(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        Name = row.GetString(1),
+        Description = row.NullableString(2),
+        Sku = row.NullableString(3),
+        Price = row.Money(4),
+        Stock = row.GetInt32(5),
+        CategoryId = row.NullableInt64(6),
+        Active = row.GetBoolean(7),
+        RatingAverage = row.IsDBNull(8) ? null : row.GetDecimal(8),
+        RatingCount = row.GetInt32(9),
+        CreatedAt = row.GetDateTime(10),
+        UpdatedAt = row.GetDateTime(11),
+    };
+
+    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+
+    private static long ParseInt64(string key) => long.Parse(key, CultureInfo.InvariantCulture);
+
+    private static decimal ParseDecimal(string key) => decimal.Parse(key, CultureInfo.InvariantCulture);
+
+    private static DateTime ParseTime(string key) =>
+        DateTime.Parse(key, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+}

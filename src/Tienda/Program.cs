@@ -1,0 +1,45 @@
+using Tienda.Hosting;
+using Tienda.Http;
+using Tienda.Products;
+using Tienda.Telemetry;
+
+namespace Tienda;
+
+/// <summary>The table of contents: what the shop consists of, what a request passes, and where the routes are.</summary>
+public static class Program
+{
+    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
+
+    /// <summary>Puts a shop together on a database that exists and is migrated; it does not listen yet.</summary>
+    public static WebApplication Build(Settings settings)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.AddShopLog(settings);
+        builder.WebHost.ConfigureShopServer(settings);
+
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddShopDatabase(settings);
+        builder.Services.AddShopHealth();
+        builder.Services.AddShopMetrics();
+        builder.Services.AddShopHttp();
+        builder.Services.AddShopOpenApi();
+        builder.Services.AddValidation();
+        builder.Services.AddSingleton<ProductStore>();
+
+        var app = builder.Build();
+        app.UseMiddleware<RequestLog>();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.UseMiddleware<HeadRequests>();
+        app.UseRouting();
+
+        app.MapShopPage();
+        app.MapHealth();
+        app.MapShopMetrics();
+        app.MapApiDocumentation();
+        app.MapProblemTypes();
+        app.MapProducts();
+        return app;
+    }
+}

@@ -1,0 +1,17 @@
+using OpenTelemetry.Metrics;
+
+namespace Tienda.Telemetry;
+
+/// <summary>The figures that Prometheus collects: requests, connections to PostgreSQL, and the runtime, under OpenTelemetry's names.</summary>
+public static class ShopMetrics
+{
+    public static IServiceCollection AddShopMetrics(this IServiceCollection services)
+    {
+        services.AddOpenTelemetry().WithMetrics(metrics => metrics
+            .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime")
+            .AddPrometheusExporter());
+        return services;
+    }
+
+    public static void MapShopMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
+}

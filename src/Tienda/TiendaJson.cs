@@ -1,0 +1,40 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Tienda.Http;
+using Tienda.Products;
+
+namespace Tienda;
+
+/// <summary>Every type that crosses the wire. A response type that is missing here fails at once with a message that names it.</summary>
+[JsonSerializable(typeof(ProblemBody))]
+[JsonSerializable(typeof(Product))]
+[JsonSerializable(typeof(List<Product>))]
+[JsonSerializable(typeof(CreateProductRequest))]
+[JsonSerializable(typeof(UpdateProductRequest))]
+[JsonSerializable(typeof(Tienda.Hosting.ShopDescription))]
+[JsonSerializable(typeof(Tienda.Hosting.HealthReport))]
+[JsonSerializable(typeof(Tienda.Hosting.Liveness))]
+[JsonSerializable(typeof(List<ProblemType>))]
+[JsonSerializable(typeof(JsonElement))]
+public sealed partial class TiendaJson : JsonSerializerContext
+{
+    /// <summary>The rules of the wire: snake_case, strict types, no unknown and no repeated field.</summary>
+    public static JsonSerializerOptions Wire => field ??= Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        options.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+        options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        options.NumberHandling = JsonNumberHandling.Strict;
+        options.PropertyNameCaseInsensitive = false;
+        options.AllowDuplicateProperties = false;
+        // Answers are application/json, never part of a page: letters beyond ASCII need no escapes.
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+        options.TypeInfoResolver = Default
+            .WithAddedModifier(PartialUpdate.NoteSentFields)
+            .WithAddedModifier(IIgnoresReadOnlyFields.AddIgnoredFields);
+        return options;
+    }
+}

@@ -1,0 +1,112 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Tienda.ApiTests;
+using Tienda.Data;
+using Tienda.Hosting;
+
+[assembly: AssemblyFixture(typeof(ShopApp))]
+
+namespace Tienda.ApiTests;
+
+/// <summary>One shop on one throw-away PostgreSQL for the whole test run. Tests make their own data and count nobody else's.</summary>
+public sealed class ShopApp : IAsyncLifetime
+{
+    private TestPostgres _postgres = null!;
+    private WebApplication _app = null!;
+
+    /// <summary>Talks to the shop over HTTP.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>Looks behind the shop's back.</summary>
+    public NpgsqlDataSource Database { get; private set; } = null!;
+
+    /// <summary>The server, for tests that want a database or a shop of their own.</summary>
+    public TestPostgres Postgres => _postgres;
+
+    public Given Given => new(Http);
+
+    public async ValueTask InitializeAsync()
+    {
+        _postgres = await TestPostgres.StartAsync();
+        (_app, Http) = await OpenShopAsync(await _postgres.CreateDatabaseAsync("shop"));
+        Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = _postgres.Server("shop") });
+    }
+
+    /// <summary>Starts a shop on a migrated database and any free port.</summary>
+    public static async Task<(WebApplication App, HttpClient Http)> OpenShopAsync(PostgresServer server, Func<Settings, Settings>? adjust = null)
+    {
+        var settings = new Settings { Port = 0, Postgres = server, LogLevel = LogLevel.Warning, AccessLog = false };
+        settings = adjust?.Invoke(settings) ?? settings;
+        await using (var database = Tienda.Data.Database.CreateUnhurried(settings))
+        {
+            await new Migrator(database, Migration.All).MigrateAsync(CancellationToken.None);
+        }
+
+        var app = Program.Build(settings);
+        await app.StartAsync();
+        return (app, new HttpClient { BaseAddress = new Uri(app.Urls.First()) });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+        await Database.DisposeAsync();
+        await _postgres.DisposeAsync();
+    }
+}
+
+/// <summary>Short forms for what nearly every test does.</summary>
+public static class HttpSteps
+{
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    /// <summary>The body as JSON, whatever the status.</summary>
+    public static async Task<JsonNode> JsonAsync(this HttpResponseMessage response) =>
+        JsonNode.Parse(await response.Content.ReadAsStringAsync(Ct))!;
+
+    public static Task<HttpResponseMessage> PostAsync(this HttpClient http, string path, object body) =>
+        http.PostAsJsonAsync(path, body, Ct);
+
+    public static Task<HttpResponseMessage> PatchAsync(this HttpClient http, string path, object body) =>
+        http.PatchAsJsonAsync(path, body, Ct);
+
+    public static async Task<JsonNode> GetJsonAsync(this HttpClient http, string path)
+    {
+        using var response = await http.GetAsync(path, Ct);
+        Assert.True(response.IsSuccessStatusCode, $"GET {path} answered {(int)response.StatusCode}");
+        return await response.JsonAsync();
+    }
+
+    /// <summary>Asserts the status and answers the body; a failure shows the body.</summary>
+    public static async Task<JsonNode> ShouldBeAsync(this Task<HttpResponseMessage> request, int status)
+    {
+        using var response = await request;
+        var body = await response.Content.ReadAsStringAsync(Ct);
+        Assert.True((int)response.StatusCode == status, $"expected {status}, got {(int)response.StatusCode}: {body}");
+        return body.Length == 0 ? new JsonObject() : JsonNode.Parse(body)!;
+    }
+
+    public static long Id(this JsonNode record) => (long)record["id_key"]!;
+}
+
+/// <summary>Data that a test starts from, made over HTTP. Names are unique, so that tests do not meet.</summary>
+public sealed class Given(HttpClient http)
+{
+    public static string Unique(string word) => $"{word} {Guid.NewGuid():N}"[..Math.Min(64, word.Length + 33)];
+
+    public Task<JsonNode> ProductAsync(int stock = 10, decimal price = 9.50m, long? categoryId = null) =>
+        http.PostAsync("/products", new { name = Unique("Product"), price, stock, category_id = categoryId }).ShouldBeAsync(201);
+
+    public Task<JsonNode> CategoryAsync() => http.PostAsync("/categories", new { name = Unique("Category") }).ShouldBeAsync(201);
+
+    public Task<JsonNode> ClientAsync() => http.PostAsync(
+        "/clients",
+        new { name = "Ana", lastname = "Prueba", email = $"{Guid.NewGuid():N}@example.com", password = "correct horse" }).ShouldBeAsync(201);
+
+    public Task<JsonNode> AddressAsync(long clientId) =>
+        http.PostAsync("/addresses", new { street = "Calle Mayor", number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);
+}

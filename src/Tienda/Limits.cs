@@ -1,13 +1,20 @@
+using System.Globalization;
+
 namespace Tienda;
 
-/// <summary>The largest figures that the shop takes. Together they keep every total below 10^13, exact in 64 bits and in a JSON reader's double.</summary>
+/// <summary>
+/// The largest figures that the shop takes. Together they keep every total below 10^13, exact in 64 bits and in a JSON reader's double.
+/// Amounts are text, because attributes know no decimals.
+/// </summary>
 public static class Limits
 {
-    /// <summary>Text, because attributes know no decimals.</summary>
     public const string MaximumPrice = "9999999999.99";
 
     /// <summary>The largest total of an order.</summary>
     public const string MaximumTotal = "9999999999999.99";
+
+    /// <summary><see cref="MaximumTotal"/> as a number.</summary>
+    public static readonly decimal Total = decimal.Parse(MaximumTotal, CultureInfo.InvariantCulture);
 
     public const int MaximumStock = 1_000_000_000;
 

@@ -1,5 +1,8 @@
+using Tienda.Bills;
 using Tienda.Hosting;
 using Tienda.Http;
+using Tienda.OrderDetails;
+using Tienda.Orders;
 using Tienda.Products;
 using Tienda.Telemetry;
 
@@ -25,6 +28,10 @@ public static class Program
         builder.Services.AddShopHttp();
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
+        builder.Services.AddSingleton<BillStore>();
+        builder.Services.AddSingleton<OrderStore>();
+        builder.Services.AddSingleton<PlaceOrder>();
+        builder.Services.AddSingleton<OrderDetailStore>();
         builder.Services.AddSingleton<ProductStore>();
 
         var app = builder.Build();
@@ -40,6 +47,9 @@ public static class Program
         app.MapApiDocumentation();
         app.MapProblemTypes();
         app.MapProducts();
+        app.MapOrders();
+        app.MapOrderDetails();
+        app.MapBills();
         return app;
     }
 }

@@ -2,7 +2,10 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Tienda.Bills;
 using Tienda.Http;
+using Tienda.OrderDetails;
+using Tienda.Orders;
 using Tienda.Products;
 
 namespace Tienda;
@@ -11,6 +14,17 @@ namespace Tienda;
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(Product))]
 [JsonSerializable(typeof(List<Product>))]
+[JsonSerializable(typeof(Order))]
+[JsonSerializable(typeof(List<Order>))]
+[JsonSerializable(typeof(PlaceOrderRequest))]
+[JsonSerializable(typeof(UpdateOrderRequest))]
+[JsonSerializable(typeof(OrderDetail))]
+[JsonSerializable(typeof(List<OrderDetail>))]
+[JsonSerializable(typeof(CreateOrderDetailRequest))]
+[JsonSerializable(typeof(UpdateOrderDetailRequest))]
+[JsonSerializable(typeof(Bill))]
+[JsonSerializable(typeof(List<Bill>))]
+[JsonSerializable(typeof(CreateBillRequest))]
 [JsonSerializable(typeof(CreateProductRequest))]
 [JsonSerializable(typeof(UpdateProductRequest))]
 [JsonSerializable(typeof(Tienda.Hosting.ShopDescription))]

@@ -106,7 +106,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         _ when typeName.Contains("bool", StringComparison.OrdinalIgnoreCase) => "true or false",
         _ when typeName.Contains("String", StringComparison.OrdinalIgnoreCase) => "a string of valid Unicode",
         _ when typeName.Contains("Money", StringComparison.Ordinal) => "an amount with at most two decimals, such as 19.99",
-        _ when typeName.Contains("DateTime", StringComparison.Ordinal) => "a time in RFC 3339, such as 2026-01-31T12:00:00Z",
+        _ when typeName.Contains("Moment", StringComparison.Ordinal) => "a time in RFC 3339, such as 2026-01-31T12:00:00Z",
         _ when typeName.Contains("Cursor", StringComparison.Ordinal) => "a cursor from a Link header of this list",
         _ when typeName.Contains("Count", StringComparison.Ordinal) => "exact or estimate",
         _ => "an object",

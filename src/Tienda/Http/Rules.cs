@@ -86,3 +86,20 @@ public sealed class OneOfAttribute(params string[] words) : ValidationAttribute(
 
     public override bool IsValid(object? value) => value is null || Words.Contains(value as string);
 }
+
+/// <summary>A list of a bounded number of elements, none of them null.</summary>
+public sealed class ElementsAttribute : ValidationAttribute
+{
+    private readonly int _minimum;
+    private readonly int _maximum;
+
+    public ElementsAttribute(int minimum, int maximum)
+        : base(string.Create(CultureInfo.InvariantCulture, $"must have {minimum} to {maximum} elements, none of them null"))
+    {
+        _minimum = minimum;
+        _maximum = maximum;
+    }
+
+    public override bool IsValid(object? value) =>
+        value is not IReadOnlyCollection<object?> list || (list.Count >= _minimum && list.Count <= _maximum && !list.Contains(null));
+}

@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.OrderDetails;
+
+/// <summary>The routes of the lines of orders.</summary>
+public static class OrderDetailEndpoints
+{
+    public static void MapOrderDetails(this IEndpointRouteBuilder routes)
+    {
+        var details = routes.MapGroup("/order_details").WithTags("Order details");
+
+        details.MapGet("/", List).WithName("ListOrderDetails");
+        details.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrderDetail");
+        details.MapPost("/", Create).WithName("CreateOrderDetail").MayConflict().RoundTrips(3);
+        details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").MayConflict().RoundTrips(3);
+        details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").MayConflict().RoundTrips(3);
+        details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").MayConflict().RoundTrips(3);
+    }
+
+    /// <summary>List order details</summary>
+    public static Task<Page<OrderDetail>> List([AsParameters] ListQuery query, OrderDetailStore store, CancellationToken ct) =>
+        store.ListAsync(query, ct);
+
+    /// <summary>Get one order detail</summary>
+    public static async Task<Results<Ok<OrderDetail>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, OrderDetailStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } line ? TypedResults.Ok(line) : Problem.NotFound("order detail", id);
+
+    /// <summary>Add a line to an order</summary>
+    /// <remarks>Only while the order is PENDING and has no bill. Takes the stock and updates the order's total.</remarks>
+    public static async Task<Results<CreatedAtRoute<OrderDetail>, Problem>> Create(
+        CreateOrderDetailRequest request, OrderDetailStore store, CancellationToken ct) =>
+        await store.CreateAsync(request, ct) switch
+        {
+            { Record: { } line } => TypedResults.CreatedAtRoute(line, "GetOrderDetail", new { id_key = line.IdKey }),
+            var refused => refused.Refusal!.ToProblem(),
+        };
+
+    /// <summary>Change a line of an order</summary>
+    /// <remarks>Only while the order is PENDING and has no bill. The difference is taken from stock or given back.</remarks>
+    public static async Task<Results<Ok<OrderDetail>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, OrderDetailStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) switch
+        {
+            { Record: { } line } => TypedResults.Ok(line),
+            { Refusal: { } refusal } => refusal.ToProblem(),
+            _ => Problem.NotFound("order detail", id),
+        };
+
+    /// <summary>Remove a line from an order</summary>
+    /// <remarks>Only while the order is PENDING and has no bill. Gives the stock back and updates the order's total.</remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, OrderDetailStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, ct) switch
+        {
+            { Record: not null } => TypedResults.NoContent(),
+            { Refusal: { } refusal } => refusal.ToProblem(),
+            _ => Problem.NotFound("order detail", id),
+        };
+}

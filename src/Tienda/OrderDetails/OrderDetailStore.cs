@@ -1,0 +1,197 @@
+using Npgsql;
+using Tienda.Data;
+using Tienda.Http;
+using Tienda.Orders;
+
+namespace Tienda.OrderDetails;
+
+/// <summary>
+/// The lines of orders. A write locks the order, then the products by id, checks, and changes stock, line and total together.
+/// </summary>
+public sealed class OrderDetailStore(NpgsqlDataSource database)
+{
+    public const string Select = "SELECT id_key, order_id, product_id, quantity, price FROM order_details";
+
+    private sealed record LockedProduct(long Id, Money Price, int Stock, bool Active);
+
+    public Task<Page<OrderDetail>> ListAsync(ListQuery query, CancellationToken ct) =>
+        new ListStatement(Select).ReadAsync(database, query, Read, line => line.IdKey, ct);
+
+    public async Task<OrderDetail?> FindAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"{Select} WHERE id_key = $1").With(id);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    public async Task<Outcome<OrderDetail>> CreateAsync(CreateOrderDetailRequest request, CancellationToken ct)
+    {
+        var (productId, quantity) = (request.ProductId!.Value, (int)request.Quantity!.Value);
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        LockedOrder? order;
+        LockedProduct? product;
+        await using (var locks = connection.CreateBatch())
+        {
+            LockedOrder.Lock(locks, "$1", request.OrderId!.Value);
+            AddProductLock(locks, "id_key = $1").With(productId);
+            await using var reader = await locks.ExecuteReaderAsync(ct);
+            order = await LockedOrder.ReadAsync(reader, ct);
+            product = (await reader.ListAsync(ReadProduct, ct)).SingleOrDefault();
+        }
+
+        if ((RefuseUnknown(order, product) ?? order!.RefuseLineChange() ?? RefuseSale(product!, quantity, product!.Price, request.Price))
+            is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (order!.Lines >= Limits.MaximumOrderLines)
+        {
+            return new OrderRefusal.InvalidFields("order_id", $"already has {Limits.MaximumOrderLines} lines, the most that an order takes");
+        }
+
+        await using var batch = connection.CreateBatch();
+        AddStockChange(batch, productId, -quantity);
+        AddTotalChange(batch, order.Id, product!.Price.MinorUnits * quantity);
+        batch.Then(
+            "INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING id_key, order_id, product_id, quantity, price")
+            .With(order.Id).With(productId).With(quantity).With(product.Price);
+        var line = await ReadLastAsync(batch, ct);
+        await transaction.CommitAsync(ct);
+        return line;
+    }
+
+    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var (order, line, products) = await LockAsync(connection, id, request.ProductId, ct);
+        if (order is null || line is null)
+        {
+            return default;
+        }
+
+        var productId = request.ProductId ?? line.ProductId;
+        var quantity = (int)(request.Quantity ?? line.Quantity);
+        if (request.OrderId is { } moved && moved != order.Id)
+        {
+            return new OrderRefusal.InvalidFields("order_id", "cannot be changed");
+        }
+
+        var sameProduct = productId == line.ProductId;
+        var product = products.SingleOrDefault(p => p.Id == productId);
+        var price = sameProduct ? line.Price : product?.Price ?? line.Price;
+        var taken = sameProduct ? quantity - line.Quantity : quantity;
+        if ((RefuseUnknown(order, product) ?? order.RefuseLineChange() ?? RefuseSale(product!, taken, price, request.Price)) is { } refusal)
+        {
+            return refusal;
+        }
+
+        await using var batch = connection.CreateBatch();
+        if (!sameProduct)
+        {
+            AddStockChange(batch, line.ProductId, line.Quantity);
+        }
+
+        AddStockChange(batch, productId, -taken);
+        AddTotalChange(batch, order.Id, (price.MinorUnits * quantity) - (line.Price.MinorUnits * line.Quantity));
+        batch.Then(
+            "UPDATE order_details SET product_id = $2, quantity = $3, price = $4 WHERE id_key = $1 RETURNING id_key, order_id, product_id, quantity, price")
+            .With(id).With(productId).With(quantity).With(price);
+        var changed = await ReadLastAsync(batch, ct);
+        await transaction.CommitAsync(ct);
+        return changed;
+    }
+
+    /// <summary>Removes a line and gives its stock back.</summary>
+    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var (order, line, _) = await LockAsync(connection, id, null, ct);
+        if (order is null || line is null)
+        {
+            return default;
+        }
+
+        if (order.RefuseLineChange() is { } refusal)
+        {
+            return refusal;
+        }
+
+        await using var batch = connection.CreateBatch();
+        AddStockChange(batch, line.ProductId, line.Quantity);
+        AddTotalChange(batch, order.Id, -line.Price.MinorUnits * line.Quantity);
+        batch.Then("DELETE FROM order_details WHERE id_key = $1").With(id);
+        await batch.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+        return line;
+    }
+
+    public static OrderDetail Read(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        OrderId = row.GetInt64(1),
+        ProductId = row.GetInt64(2),
+        Quantity = row.GetInt32(3),
+        Price = row.Money(4),
+    };
+
+    private static async Task<(LockedOrder? Order, OrderDetail? Line, List<LockedProduct> Products)> LockAsync(
+        NpgsqlConnection connection, long id, long? otherProduct, CancellationToken ct)
+    {
+        await using var locks = connection.CreateBatch();
+        LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id);
+        locks.Then($"{Select} WHERE id_key = $1").With(id);
+        AddProductLock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)").With(id).With(otherProduct);
+        await using var reader = await locks.ExecuteReaderAsync(ct);
+        var order = await LockedOrder.ReadAsync(reader, ct);
+        var line = (await reader.ListAsync(Read, ct)).SingleOrDefault();
+        await reader.NextResultAsync(ct);
+        return (order, line, await reader.ListAsync(ReadProduct, ct));
+    }
+
+    private static OrderRefusal? RefuseUnknown(LockedOrder? order, LockedProduct? product)
+    {
+        var unknown = new Dictionary<string, string>();
+        if (order is null)
+        {
+            unknown["order_id"] = "is not the id_key of an order";
+        }
+
+        if (product is null)
+        {
+            unknown["product_id"] = "is not the id_key of a product";
+        }
+
+        return unknown.Count > 0 ? new OrderRefusal.InvalidFields(unknown) : null;
+    }
+
+    /// <summary>Why these further units cannot be sold at this price, or null if they can. Giving units back is always possible.</summary>
+    private static OrderRefusal? RefuseSale(LockedProduct product, int units, Money price, decimal? sentPrice) =>
+        sentPrice is { } sent && Money.From(sent) != price ? new OrderRefusal.PriceChanged(product.Id, Money.From(sent), price)
+        : units > 0 && !product.Active ? new OrderRefusal.NotForSale([product.Id])
+        : units > product.Stock
+            ? new OrderRefusal.ShortOfStock([new Shortage { ProductId = product.Id, Requested = units, Available = product.Stock }])
+            : null;
+
+    private static NpgsqlBatchCommand AddProductLock(NpgsqlBatch batch, string condition) =>
+        batch.Then($"SELECT id_key, price, stock, active FROM products WHERE {condition} ORDER BY id_key FOR NO KEY UPDATE");
+
+    private static void AddStockChange(NpgsqlBatch batch, long productId, int change) =>
+        batch.Then("UPDATE products SET stock = stock + $2 WHERE id_key = $1").With(productId).With(change);
+
+    private static void AddTotalChange(NpgsqlBatch batch, long orderId, long change) =>
+        batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);
+
+    private static LockedProduct ReadProduct(NpgsqlDataReader row) =>
+        new(row.GetInt64(0), row.Money(1), row.GetInt32(2), row.GetBoolean(3));
+
+    // Only the last statement of these batches answers rows; the reader stands on the first result that has columns.
+    private static async Task<OrderDetail> ReadLastAsync(NpgsqlBatch batch, CancellationToken ct)
+    {
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await reader.ReadAsync(ct);
+        return Read(reader);
+    }
+}

@@ -1,0 +1,65 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.Orders;
+
+/// <summary>The order routes.</summary>
+public static class OrderEndpoints
+{
+    public static void MapOrders(this IEndpointRouteBuilder routes)
+    {
+        var orders = routes.MapGroup("/orders").WithTags("Orders");
+
+        orders.MapGet("/", List).WithName("ListOrders");
+        orders.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrder");
+        orders.MapPost("/", Place).WithName("PlaceOrder").MayConflict().RoundTrips(3);
+        orders.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrder").MayConflict().RoundTrips(3);
+        orders.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrder").MayConflict().RoundTrips(3);
+        orders.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrder").MayConflict().RoundTrips(3);
+    }
+
+    /// <summary>List orders</summary>
+    public static Task<Page<Order>> List([AsParameters] OrderQuery query, OrderStore store, CancellationToken ct) =>
+        store.ListAsync(query, ct);
+
+    /// <summary>Get one order with its lines</summary>
+    public static async Task<Results<Ok<Order>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, OrderStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } order ? TypedResults.Ok(order) : Problem.NotFound("order", id);
+
+    /// <summary>Place an order</summary>
+    /// <remarks>
+    /// Stock is taken for every line or for none, prices are frozen, and with <c>payment_type</c> the order is billed, all at once.
+    /// Insufficient stock is a 409 whose <c>shortages</c> tells what is there.
+    /// </remarks>
+    public static async Task<Results<CreatedAtRoute<Order>, Problem>> Place(
+        PlaceOrderRequest request, PlaceOrder placeOrder, CancellationToken ct) =>
+        await placeOrder.RunAsync(request, ct) switch
+        {
+            { Record: { } order } => TypedResults.CreatedAtRoute(order, "GetOrder", new { id_key = order.IdKey }),
+            var refused => refused.Refusal!.ToProblem(),
+        };
+
+    /// <summary>Change an order</summary>
+    /// <remarks>Changes only the fields that are sent. <c>{"status": 4}</c> cancels: the stock goes back and the bill is voided.</remarks>
+    public static async Task<Results<Ok<Order>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, OrderStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) switch
+        {
+            { Record: { } order } => TypedResults.Ok(order),
+            { Refusal: { } refusal } => refusal.ToProblem(),
+            _ => Problem.NotFound("order", id),
+        };
+
+    /// <summary>Delete an order</summary>
+    /// <remarks>Only while PENDING, which gives its stock back, or CANCELED, and only if it never had a bill.</remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, OrderStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, ct) switch
+        {
+            { Record: not null } => TypedResults.NoContent(),
+            { Refusal: { } refusal } => refusal.ToProblem(),
+            _ => Problem.NotFound("order", id),
+        };
+}

@@ -1,0 +1,174 @@
+using Npgsql;
+using Tienda.Data;
+using Tienda.Http;
+using Tienda.OrderDetails;
+
+namespace Tienda.Orders;
+
+/// <summary>Reads, changes and deletes orders. Placing is in <see cref="PlaceOrder"/>, canceling in <see cref="CancelOrder"/>.</summary>
+public sealed class OrderStore(NpgsqlDataSource database)
+{
+    private const string Select =
+        """
+        SELECT o.id_key, o.date, o.total, o.delivery_method, o.status, o.client_id, o.address_id,
+            (SELECT b.id_key FROM bills b WHERE b.order_id = o.id_key AND b.voided_at IS NULL)
+        FROM orders o
+        """;
+
+    public Task<Page<Order>> ListAsync(OrderQuery query, CancellationToken ct) =>
+        new ListStatement(Select, "o.id_key")
+            .WhereIf("o.status = {0}", (short?)query.Status)
+            .WhereIf("o.client_id = {0}", query.ClientId)
+            .WhereIf("o.date >= {0}", query.From?.Utc)
+            .WhereIf("o.date < {0}", query.To?.Utc)
+            .ReadAsync(database, query, Read, order => order.IdKey, ct);
+
+    public async Task<Order?> FindAsync(long id, CancellationToken ct)
+    {
+        await using var batch = database.CreateBatch();
+        AddFind(batch, id);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await ReadFoundAsync(reader, ct);
+    }
+
+    /// <summary>Changes the fields that were sent. Canceling gives the stock back.</summary>
+    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        if (await LockAsync(connection, id, ct) is not { } order)
+        {
+            return default;
+        }
+
+        if (Refuse(order, request) is { } refusal)
+        {
+            return refusal;
+        }
+
+        await using var batch = connection.CreateBatch();
+        var cancels = request.Status == OrderStatus.Canceled && order.Status != OrderStatus.Canceled;
+        if (cancels)
+        {
+            CancelOrder.Add(batch, id);
+        }
+
+        batch.Then(
+            """
+            UPDATE orders SET
+                status = coalesce($2, status),
+                delivery_method = coalesce($3, delivery_method),
+                address_id = CASE WHEN $4 THEN $5 ELSE address_id END
+            WHERE id_key = $1
+            """)
+            .With(id)
+            .With((short?)request.Status)
+            .With((short?)request.DeliveryMethod)
+            .With(request.Has(nameof(request.AddressId))).With(request.AddressId);
+        AddFind(batch, id);
+        Order? changed;
+        await using (var reader = await batch.ExecuteReaderAsync(ct))
+        {
+            if (cancels)
+            {
+                // The lock on the products answers rows of its own.
+                await reader.NextResultAsync(ct);
+            }
+
+            changed = await ReadFoundAsync(reader, ct);
+        }
+
+        await transaction.CommitAsync(ct);
+        return changed!;
+    }
+
+    /// <summary>Deletes an order that is PENDING, whose stock is given back, or CANCELED, and that never had a bill.</summary>
+    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        if (await LockAsync(connection, id, ct) is not { } order)
+        {
+            return default;
+        }
+
+        if (order.Status is not (OrderStatus.Pending or OrderStatus.Canceled))
+        {
+            return new OrderRefusal.WrongState($"Order {id} is {OrderStatus.NameOf(order.Status)}; only a PENDING or CANCELED one can be deleted.");
+        }
+
+        if (order.EverBilled)
+        {
+            return new OrderRefusal.WrongState($"Order {id} was billed, and bills are kept; cancel it instead.");
+        }
+
+        await using var batch = connection.CreateBatch();
+        if (order.Status == OrderStatus.Pending)
+        {
+            OrderStock.GiveBack(batch, id);
+        }
+
+        batch.Then("DELETE FROM orders WHERE id_key = $1").With(id);
+        await batch.ExecuteNonQueryAsync(ct);
+        await transaction.CommitAsync(ct);
+        return order;
+    }
+
+    private static async Task<LockedOrder?> LockAsync(NpgsqlConnection connection, long id, CancellationToken ct)
+    {
+        await using var batch = connection.CreateBatch();
+        LockedOrder.Lock(batch, "$1", id);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await LockedOrder.ReadAsync(reader, ct);
+    }
+
+    private static OrderRefusal? Refuse(LockedOrder order, UpdateOrderRequest request)
+    {
+        if (request.ClientId is { } client && client != order.ClientId)
+        {
+            return new OrderRefusal.InvalidFields("client_id", "cannot be changed");
+        }
+
+        if (request.Status is { } status && status != order.Status && !OrderStatus.Allows(order.Status, (short)status))
+        {
+            return new OrderRefusal.WrongState(
+                $"Order {order.Id} is {OrderStatus.NameOf(order.Status)} and cannot become {OrderStatus.NameOf((short)status)}.");
+        }
+
+        var moves = (request.DeliveryMethod is { } method && method != order.DeliveryMethod)
+            || (request.Has(nameof(request.AddressId)) && request.AddressId != order.AddressId);
+        return moves && order.Status is (OrderStatus.Delivered or OrderStatus.Canceled)
+            ? new OrderRefusal.WrongState($"Order {order.Id} is {OrderStatus.NameOf(order.Status)}; its delivery cannot change any more.")
+            : null;
+    }
+
+    private static void AddFind(NpgsqlBatch batch, long id)
+    {
+        batch.Then($"{Select} WHERE o.id_key = $1").With(id);
+        batch.Then($"{OrderDetailStore.Select} WHERE order_id = $1 ORDER BY id_key").With(id);
+    }
+
+    private static async Task<Order?> ReadFoundAsync(NpgsqlDataReader reader, CancellationToken ct)
+    {
+        if (!await reader.ReadAsync(ct))
+        {
+            return null;
+        }
+
+        var order = Read(reader);
+        await reader.NextResultAsync(ct);
+        return order with { Items = await reader.ListAsync(OrderDetailStore.Read, ct) };
+    }
+
+    private static Order Read(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        Date = row.GetDateTime(1),
+        Total = row.Money(2),
+        DeliveryMethod = row.GetInt16(3),
+        Status = row.GetInt16(4),
+        ClientId = row.GetInt64(5),
+        AddressId = row.NullableInt64(6),
+        BillId = row.NullableInt64(7),
+    };
+}

@@ -74,6 +74,9 @@ public static class HttpSteps
     public static Task<HttpResponseMessage> PatchAsync(this HttpClient http, string path, object body) =>
         http.PatchAsJsonAsync(path, body, Ct);
 
+    public static Task<HttpResponseMessage> PutJsonAsync(this HttpClient http, string path, object body) =>
+        http.PutAsJsonAsync(path, body, Ct);
+
     public static async Task<JsonNode> GetJsonAsync(this HttpClient http, string path)
     {
         using var response = await http.GetAsync(path, Ct);
@@ -96,6 +99,8 @@ public static class HttpSteps
 /// <summary>Data that a test starts from, made over HTTP. Names are unique, so that tests do not meet.</summary>
 public sealed class Given(HttpClient http)
 {
+    public HttpClient Http => http;
+
     public static string Unique(string word) => $"{word} {Guid.NewGuid():N}"[..Math.Min(64, word.Length + 33)];
 
     public Task<JsonNode> ProductAsync(int stock = 10, decimal price = 9.50m, long? categoryId = null) =>
@@ -109,4 +114,22 @@ public sealed class Given(HttpClient http)
 
     public Task<JsonNode> AddressAsync(long clientId) =>
         http.PostAsync("/addresses", new { street = "Calle Mayor", number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);
+
+    public async Task<JsonNode> ReviewAsync() => await http.PostAsync(
+        "/reviews",
+        new { product_id = (await ProductAsync()).Id(), client_id = (await ClientAsync()).Id(), rating = 5, comment = "Just what I needed." })
+        .ShouldBeAsync(201);
+
+    /// <summary>An order of a new client.</summary>
+    public async Task<HttpResponseMessage> OrderAsync(params (JsonNode Product, int Quantity)[] lines) =>
+        await OrderForAsync((await ClientAsync()).Id(), lines);
+
+    public Task<HttpResponseMessage> OrderForAsync(long clientId, params (JsonNode Product, int Quantity)[] lines) => http.PostAsync(
+        "/orders",
+        new
+        {
+            client_id = clientId,
+            delivery_method = 1,
+            items = lines.Select(l => new { product_id = l.Product.Id(), quantity = l.Quantity }),
+        });
 }

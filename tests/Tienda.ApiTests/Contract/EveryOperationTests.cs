@@ -1,0 +1,170 @@
+using System.Net.Http.Json;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Tienda.Http;
+
+namespace Tienda.ApiTests.Contract;
+
+/// <summary>A second shop on the same database, whose conversation with PostgreSQL is counted.</summary>
+public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
+{
+    private WebApplication _app = null!;
+
+    public RoundTripCounter Wire { get; private set; } = null!;
+
+    public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>The round trips that an operation declares.</summary>
+    public int BudgetOf(string operation) => _app.Services.GetRequiredService<EndpointDataSource>().Endpoints
+        .Single(e => e.Metadata.GetMetadata<IEndpointNameMetadata>()?.EndpointName == operation)
+        .Metadata.GetMetadata<RoundTripBudget>()?.Most ?? 1;
+
+    public async ValueTask InitializeAsync()
+    {
+        Wire = new RoundTripCounter(shop.Postgres.Server("shop").Host);
+        (_app, Http) = await ShopApp.OpenShopAsync(shop.Postgres.Server("shop") with { Host = Wire.Host });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+        await Wire.DisposeAsync();
+    }
+}
+
+public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : IClassFixture<CountedShop>
+{
+    private static readonly string[] BadIds = ["0", "-1", "abc", "9223372036854775808", "1.5", "%00", "1%27%20OR%201=1"];
+
+    private static readonly string[] BadBodies =
+        ["", "{", "[]", "null", "5", "\"x\"", "{\"surely_unknown\":1}", "{\"a\":1,\"a\":2}", "{\"name\":\"\\ud800\"}", "\u0000"];
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> All() => [.. Operations.Examples.Keys];
+
+    [Fact]
+    public async Task Every_operation_of_the_document_has_an_example_here()
+    {
+        var document = await shop.Http.GetJsonAsync("/openapi.json");
+        var documented = document["paths"]!.AsObject()
+            .SelectMany(p => p.Value!.AsObject())
+            .Where(o => o.Key is "get" or "post" or "put" or "patch" or "delete")
+            .Select(o => (string)o.Value!["operationId"]!);
+
+        Assert.Equal(documented.Order(), Operations.Examples.Keys.Order());
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task It_succeeds_within_its_round_trips(string operation)
+    {
+        await SendAsync(await Operations.Examples[operation](shop.Given));
+        var example = await Operations.Examples[operation](shop.Given);
+        counted.Wire.Take();
+
+        using var response = await SendAsync(example);
+
+        Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
+        Assert.InRange(counted.Wire.Take(), 0, counted.BudgetOf(operation));
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task A_path_id_that_is_none_leads_nowhere(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        if (example.Path.Split('/').FirstOrDefault(part => long.TryParse(part, out _)) is not { } id)
+        {
+            return;
+        }
+
+        foreach (var bad in BadIds.Append(long.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)))
+        {
+            using var response = await SendAsync(example with { Path = example.Path.Replace("/" + id, "/" + bad, StringComparison.Ordinal) });
+            // The server itself refuses a NUL in a path before any route is looked at.
+            Assert.Equal(bad == "%00" ? 400 : 404, (int)response.StatusCode);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task A_body_that_cannot_be_read_is_a_problem_that_says_why(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        if (example.Body is null)
+        {
+            return;
+        }
+
+        foreach (var bad in BadBodies)
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path)
+            {
+                Content = new StringContent(bad, Encoding.UTF8, "application/json"),
+            };
+            await ShouldRefuseAsync(request, 400);
+        }
+
+        using var form = new HttpRequestMessage(new HttpMethod(example.Method), example.Path)
+        {
+            Content = new FormUrlEncodedContent([new("name", "x")]),
+        };
+        await ShouldRefuseAsync(form, 415);
+        using var large = new HttpRequestMessage(new HttpMethod(example.Method), example.Path)
+        {
+            Content = new StringContent("{\"name\":\"" + new string('x', 10_000_000) + "\"}", Encoding.UTF8, "application/json"),
+        };
+        large.Headers.ExpectContinue = true;
+        await ShouldRefuseAsync(large, 413);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task A_list_is_bounded_and_refuses_other_bounds(string operation)
+    {
+        if (!operation.StartsWith("List", StringComparison.Ordinal) || operation == "ListProblemTypes")
+        {
+            return;
+        }
+
+        var path = (await Operations.Examples[operation](shop.Given)).Path.Split('?')[0];
+        foreach (var bad in new[] { "skip=-1", "limit=0", "limit=10000000", "limit=-5", "skip=10001", "skip=-1&limit=0" })
+        {
+            var problem = await shop.Http.GetAsync($"{path}?{bad}", Ct).ShouldBeAsync(422);
+            Assert.Equal(bad.Split('&').Select(p => p.Split('=')[0]).Order(), problem["errors"]!.AsObject().Select(e => e.Key).Order());
+        }
+
+        foreach (var bad in new[] { "limit=abc", "skip=1.5", "limit=99999999999999999999", "after=abc", "after=%00", "count=all", "limit=1&limit=2" })
+        {
+            var problem = await shop.Http.GetAsync($"{path}?{bad}", Ct).ShouldBeAsync(400);
+            Assert.Contains(bad.Split('=')[0], (string)problem["detail"]!, StringComparison.Ordinal);
+        }
+
+        await shop.Http.GetAsync($"{path}?limit=1000", Ct).ShouldBeAsync(200);
+    }
+
+    private Task<HttpResponseMessage> SendAsync(Example example)
+    {
+        var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path);
+        if (example.Body is not null)
+        {
+            request.Content = JsonContent.Create(example.Body);
+        }
+
+        return counted.Http.SendAsync(request, Ct);
+    }
+
+    private async Task ShouldRefuseAsync(HttpRequestMessage request, int status)
+    {
+        using var response = await shop.Http.SendAsync(request, Ct);
+        var problem = await response.JsonAsync();
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        Assert.NotEmpty((string)problem["detail"]!);
+        Assert.Equal(status, (int)problem["status"]!);
+    }
+}

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Tienda;
 
 /// <summary>
-/// The largest figures that the shop takes. Together they keep every total below 10^13, exact in 64 bits and in a JSON reader's double.
-/// Amounts are text, because attributes know no decimals.
+/// The largest figures that the shop takes. A line's price times quantity fits 64 bits; an order's total also fits a JSON reader's
+/// double without loss. Amounts are text, because attributes know no decimals.
 /// </summary>
 public static class Limits
 {

@@ -38,6 +38,7 @@ public static class Program
         app.UseMiddleware<RequestLog>();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
 

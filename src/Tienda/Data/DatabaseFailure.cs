@@ -7,16 +7,23 @@ namespace Tienda.Data;
 /// <param name="Referenced">True when a row that others refer to was to go.</param>
 /// <param name="IsOutage">True when the same request may succeed a moment later.</param>
 /// <param name="IsPoolExhausted">True when every connection stayed busy for DB_POOL_TIMEOUT.</param>
+/// <param name="IsOutOfRange">True when arithmetic in the database left the range of its type.</param>
 /// <param name="Message">For the log; without values of the request.</param>
-public sealed record DatabaseFailure(string? Constraint, bool Referenced, bool IsOutage, bool IsPoolExhausted, string Message)
+public sealed record DatabaseFailure(string? Constraint, bool Referenced, bool IsOutage, bool IsPoolExhausted, bool IsOutOfRange, string Message)
 {
     /// <summary>Reads an exception, or answers null if it does not come from the database.</summary>
     public static DatabaseFailure? Read(Exception exception) => exception switch
     {
         PostgresException { ConstraintName: { } constraint } violation =>
-            new DatabaseFailure(constraint, IsReferenced(violation), false, false, violation.MessageText),
-        PostgresException error => new DatabaseFailure(null, false, IsOutageState(error.SqlState), false, $"{error.SqlState} {error.MessageText}"),
-        NpgsqlException error => new DatabaseFailure(null, false, true, IsExhausted(error), error.Message),
+            new DatabaseFailure(constraint, IsReferenced(violation), false, false, false, violation.MessageText),
+        PostgresException error => new DatabaseFailure(
+            null,
+            false,
+            IsOutageState(error.SqlState),
+            false,
+            error.SqlState == PostgresErrorCodes.NumericValueOutOfRange,
+            $"{error.SqlState} {error.MessageText}"),
+        NpgsqlException error => new DatabaseFailure(null, false, true, IsExhausted(error), false, error.Message),
         _ => null,
     };
 

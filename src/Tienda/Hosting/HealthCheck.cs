@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using Npgsql;
 using Tienda.Data;
 using Tienda.Telemetry;
 
@@ -68,16 +67,14 @@ public sealed record PoolHealth
 /// Looks at the database on a connection of its own, so that a full pool cannot hide behind the check that should report it.
 /// A report up to one second old is given again: a flood of checks costs the database nothing.
 /// </summary>
-public sealed class HealthCheck(Settings settings, PoolGauge pool, TimeProvider time) : IAsyncDisposable
+public sealed class HealthCheck(Settings settings, DatabaseProbe database, PoolGauge pool, TimeProvider time)
 {
     private const double WarningLatencyMs = 100;
     private const double CriticalLatencyMs = 500;
     private const double WarningPoolPercent = 70;
     private const double CriticalPoolPercent = 90;
     private static readonly TimeSpan Reuse = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.5);
 
-    private readonly NpgsqlDataSource _probe = Database.CreateProbe(settings);
     private readonly Lock _gate = new();
     private Task<HealthReport>? _latest;
     private long _askedAt;
@@ -96,11 +93,9 @@ public sealed class HealthCheck(Settings settings, PoolGauge pool, TimeProvider 
         }
     }
 
-    public ValueTask DisposeAsync() => _probe.DisposeAsync();
-
     private async Task<HealthReport> LookAsync()
     {
-        var latency = await AskDatabaseAsync();
+        var latency = await database.LatencyMsAsync();
         var connections = pool.Read(settings);
         var status = latency is null or > CriticalLatencyMs || connections.UtilizationPercent > CriticalPoolPercent ? "critical"
             : latency > WarningLatencyMs || connections.UtilizationPercent > WarningPoolPercent ? "warning"
@@ -118,24 +113,5 @@ public sealed class HealthCheck(Settings settings, PoolGauge pool, TimeProvider 
                 DbPool = connections,
             },
         };
-    }
-
-    /// <summary>Milliseconds of one round trip, or null if the database does not answer in time.</summary>
-    private async Task<double?> AskDatabaseAsync()
-    {
-        using var patience = new CancellationTokenSource(Patience, time);
-        try
-        {
-            // Opening is not part of the figure: it happens once, while the latency of a query is what requests feel.
-            await using var connection = await _probe.OpenConnectionAsync(patience.Token);
-            await using var command = new NpgsqlCommand("SELECT 1", connection);
-            var started = time.GetTimestamp();
-            await command.ExecuteScalarAsync(patience.Token);
-            return Math.Round(time.GetElapsedTime(started).TotalMilliseconds, 2);
-        }
-        catch (Exception away) when (away is NpgsqlException or OperationCanceledException or TimeoutException)
-        {
-            return null;
-        }
     }
 }

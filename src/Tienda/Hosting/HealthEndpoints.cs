@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Tienda.Data;
 using Tienda.Telemetry;
 
 namespace Tienda.Hosting;
@@ -14,7 +15,7 @@ public sealed record Liveness
 public static class HealthEndpoints
 {
     public static IServiceCollection AddShopHealth(this IServiceCollection services) =>
-        services.AddSingleton<PoolGauge>().AddSingleton<HealthCheck>();
+        services.AddSingleton<DatabaseProbe>().AddSingleton<PoolGauge>().AddSingleton<HealthCheck>();
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {

@@ -17,7 +17,6 @@ public static class ConstraintProblems
         ["categories_no_cycle"] = new(ProblemType.InvalidValues, "parent_id", "would make the category its own ancestor"),
         ["products_sku_unique"] = new(ProblemType.Duplicate, "sku", "is already the sku of another product"),
         ["products_category_exists"] = new(ProblemType.InvalidValues, "category_id", "is not the id_key of a category"),
-        ["products_stock_not_negative"] = new(ProblemType.InsufficientStock, "stock_change", "would take more than there is in stock"),
         ["products_stock_limit"] = new(ProblemType.InvalidValues, "stock_change", "would bring the stock above 1000000000"),
         ["idx_clients_email"] = new(ProblemType.Duplicate, "email", "is already registered"),
         ["addresses_client_exists"] = new(ProblemType.InvalidValues, "client_id", "is not the id_key of a client"),

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Data;
+using Tienda.Hosting;
 
 namespace Tienda.Http;
 
@@ -25,8 +26,8 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
     {
         switch (exception)
         {
-            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } tooLarge:
-                return new Problem(ProblemType.PayloadTooLarge, tooLarge.Message);
+            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
+                return new Problem(ProblemType.PayloadTooLarge, $"The body is larger than {ShopServer.MaximumBodyBytes} bytes.");
             case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
                 return new Problem(ProblemType.UnsupportedMediaType, FrameworkProblems.MediaTypeDetail(context.Request));
             case BadHttpRequestException { InnerException: JsonException json }:
@@ -44,6 +45,11 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         if (failure.Constraint is { } constraint && ConstraintProblems.For(constraint, failure.Referenced) is { } refused)
         {
             return refused;
+        }
+
+        if (failure.IsOutOfRange)
+        {
+            return new Problem(ProblemType.InvalidValues, "The values are each valid, but their sum or product is too large.");
         }
 
         if (failure.IsOutage)

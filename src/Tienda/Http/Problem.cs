@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
-using Tienda.Orders;
 
 namespace Tienda.Http;
 
@@ -70,7 +69,28 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
 
     public static Problem NotFound(string what, long id) => new(ProblemType.NotFound, $"There is no {what} with id_key {id}.");
 
+    public static Problem OutOfStock(long productId, long requested, int available) =>
+        OutOfStock([new Shortage { ProductId = productId, Requested = requested, Available = available }]);
+
+    public static Problem OutOfStock(IReadOnlyList<Shortage> shortages) =>
+        new(ProblemType.InsufficientStock, $"Not enough in stock: product {string.Join(", ", shortages.Select(s => s.ProductId))}.")
+        {
+            Shortages = shortages,
+        };
+
     /// <summary>One wrong field, found only where the value was used.</summary>
     public static Problem InvalidValue(string field, string message) =>
         new(ProblemType.InvalidValues, $"{field} {message}.") { Errors = new Dictionary<string, string[]> { [field] = [message] } };
+}
+
+/// <summary>A product of which less is there than was asked for.</summary>
+public sealed record Shortage
+{
+    public required long ProductId { get; init; }
+
+    /// <summary>Units that were asked for, over all lines of the request.</summary>
+    public required long Requested { get; init; }
+
+    /// <summary>Units that are there.</summary>
+    public required int Available { get; init; }
 }

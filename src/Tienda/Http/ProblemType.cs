@@ -51,9 +51,6 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static readonly ProblemType InvalidValues = new("invalid-values", 422, "Some values are not valid",
         "Correct every field that errors lists and send the request again.");
 
-    public static readonly ProblemType Refused = new("refused", 400, "The request was refused",
-        "Correct what the detail names.");
-
     public static readonly ProblemType InternalError = new("internal-error", 500, "The shop made a mistake",
         "Report the request_id to the operator, who finds the cause in the log under it.");
 
@@ -63,7 +60,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     /// <summary>Every type, as <c>GET /errors</c> and docs/errors.md list them.</summary>
     public static IReadOnlyList<ProblemType> All { get; } =
     [
-        MalformedRequest, Refused, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, Duplicate, InUse, InsufficientStock,
+        MalformedRequest, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, Duplicate, InUse, InsufficientStock,
         InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType, InvalidValues, InternalError, Unavailable,
     ];
 
@@ -80,6 +77,6 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         422 => InvalidValues,
         503 => Unavailable,
         >= 500 => InternalError,
-        _ => Refused,
+        _ => MalformedRequest,
     };
 }

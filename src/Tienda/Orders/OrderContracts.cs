@@ -167,15 +167,3 @@ public sealed record OrderQuery : ListQuery
     /// <summary>Only orders placed before this time; a date alone is its midnight in UTC.</summary>
     public Moment? To { get; init; }
 }
-
-/// <summary>A product of which less is there than was asked for.</summary>
-public sealed record Shortage
-{
-    public required long ProductId { get; init; }
-
-    /// <summary>Units that were asked for, over all lines of the request.</summary>
-    public required long Requested { get; init; }
-
-    /// <summary>Units that are there.</summary>
-    public required int Available { get; init; }
-}

@@ -36,11 +36,7 @@ public abstract record OrderRefusal
             ProblemType.InactiveProduct, $"Not for sale: product {string.Join(", ", inactive.ProductIds)}."),
         PriceChanged changed => new Problem(
             ProblemType.PriceMismatch, $"Product {changed.ProductId} costs {changed.Present}, but {changed.Sent} was sent."),
-        ShortOfStock shortOf => new Problem(
-            ProblemType.InsufficientStock, $"Not enough in stock: product {string.Join(", ", shortOf.Shortages.Select(s => s.ProductId))}.")
-        {
-            Shortages = shortOf.Shortages,
-        },
+        ShortOfStock shortOf => Problem.OutOfStock(shortOf.Shortages),
         WrongState wrong => new Problem(ProblemType.IllegalState, wrong.Reason),
         _ => throw new System.Diagnostics.UnreachableException(),
     };

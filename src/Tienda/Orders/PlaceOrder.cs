@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Tienda.Data;
+using Tienda.Http;
 using Tienda.OrderDetails;
 
 namespace Tienda.Orders;

@@ -43,7 +43,12 @@ public static class ProductEndpoints
     /// <remarks>Changes only the fields that are sent. <c>stock_change</c> restocks relatively and is safe beside sales.</remarks>
     public static async Task<Results<Ok<Product>, Problem>> Update(
         [FromRoute(Name = "id_key")] long id, UpdateProductRequest request, ProductStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+        await store.UpdateAsync(id, request, ct) switch
+        {
+            ({ } product, _) => TypedResults.Ok(product),
+            (null, { } available) => Problem.OutOfStock(id, -request.StockChange!.Value, available),
+            _ => Problem.NotFound("product", id),
+        };
 
     /// <summary>Delete a product</summary>
     /// <remarks>Its reviews go with it. A product that was sold cannot be deleted; set <c>active</c> to false instead.</remarks>

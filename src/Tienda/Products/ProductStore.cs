@@ -69,10 +69,13 @@ public sealed class ProductStore(NpgsqlDataSource database)
         return (await command.FirstAsync(Read, ct))!;
     }
 
-    /// <summary>Changes the fields that were sent, or answers null if there is no such product.</summary>
-    public async Task<Product?> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
+    /// <summary>Changes the fields that were sent. A restock that takes more than there is changes nothing and answers the stock.</summary>
+    /// <returns>The product as it is now, or the stock that was too small, or neither if there is no such product.</returns>
+    public async Task<(Product? Product, int? TooSmallStock)> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var batch = database.CreateBatch();
+        batch.Then("SELECT stock FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
+        batch.Then(
             $"""
             UPDATE products SET
                 name = coalesce($2, name),
@@ -83,7 +86,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
                 category_id = CASE WHEN $10 THEN $11 ELSE category_id END,
                 active = coalesce($12, active),
                 updated_at = now()
-            WHERE id_key = $1
+            WHERE id_key = $1 AND coalesce($8, stock) + coalesce($9, 0) >= 0
             RETURNING {Columns}
             """)
             .With(id)
@@ -95,7 +98,15 @@ public sealed class ProductStore(NpgsqlDataSource database)
             .With((int?)request.StockChange)
             .With(request.Has(nameof(request.CategoryId))).With(request.CategoryId)
             .With(request.Active);
-        return await command.FirstAsync(Read, ct);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        if (!await reader.ReadAsync(ct))
+        {
+            return default;
+        }
+
+        var stock = reader.GetInt32(0);
+        await reader.NextResultAsync(ct);
+        return await reader.ReadAsync(ct) ? (Read(reader), null) : (null, stock);
     }
 
     /// <summary>Deletes a product and its reviews; false if there is none. One that was sold is refused by its foreign key.</summary>

@@ -1,6 +1,10 @@
+using Tienda.Addresses;
+using Tienda.Categories;
+using Tienda.Clients;
 using Tienda.Hosting;
 using Tienda.Http;
 using Tienda.Products;
+using Tienda.Reviews;
 using Tienda.Telemetry;
 
 namespace Tienda;
@@ -25,7 +29,12 @@ public static class Program
         builder.Services.AddShopHttp();
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
+        builder.Services.AddSingleton<AddressStore>();
+        builder.Services.AddSingleton<CategoryStore>();
+        builder.Services.AddSingleton<ClientErasure>();
+        builder.Services.AddSingleton<ClientStore>();
         builder.Services.AddSingleton<ProductStore>();
+        builder.Services.AddSingleton<ReviewStore>();
 
         var app = builder.Build();
         app.UseMiddleware<RequestLog>();
@@ -40,6 +49,10 @@ public static class Program
         app.MapApiDocumentation();
         app.MapProblemTypes();
         app.MapProducts();
+        app.MapCategories();
+        app.MapClients();
+        app.MapAddresses();
+        app.MapReviews();
         return app;
     }
 }

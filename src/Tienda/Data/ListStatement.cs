@@ -38,13 +38,42 @@ public sealed class ListStatement(string select, string idColumn = "id_key")
         NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
+        AddStatements(batch, query, order);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await ReadPageAsync(reader, query, read, place, ct);
+    }
+
+    /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
+    /// <param name="owner">The table of that record.</param>
+    public async Task<Page<T>?> ReadOfAsync<T>(
+        string owner, long ownerId, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct)
+    {
+        await using var batch = source.CreateBatch();
+        batch.Then($"SELECT FROM {owner} WHERE id_key = $1").With(ownerId);
+        AddStatements(batch, query, ListOrder.ById(idColumn));
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        if (!await reader.ReadAsync(ct))
+        {
+            return null;
+        }
+
+        await reader.NextResultAsync(ct);
+        return await ReadPageAsync(reader, query, read, row => new Cursor(id(row)), ct);
+    }
+
+    private void AddStatements(NpgsqlBatch batch, ListQuery query, ListOrder order)
+    {
         if (query.Count is { } count)
         {
             AddCount(batch, count);
         }
 
         AddPage(batch, query, order);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+    }
+
+    private static async Task<Page<T>> ReadPageAsync<T>(
+        NpgsqlDataReader reader, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
+    {
         long? total = null;
         if (query.Count is not null)
         {

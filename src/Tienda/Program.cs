@@ -1,9 +1,13 @@
+using Tienda.Addresses;
 using Tienda.Bills;
+using Tienda.Categories;
+using Tienda.Clients;
 using Tienda.Hosting;
 using Tienda.Http;
 using Tienda.OrderDetails;
 using Tienda.Orders;
 using Tienda.Products;
+using Tienda.Reviews;
 using Tienda.Telemetry;
 
 namespace Tienda;
@@ -28,11 +32,16 @@ public static class Program
         builder.Services.AddShopHttp();
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
-        builder.Services.AddSingleton<BillStore>();
+        builder.Services.AddSingleton<ProductStore>();
+        builder.Services.AddSingleton<CategoryStore>();
+        builder.Services.AddSingleton<ClientStore>();
+        builder.Services.AddSingleton<ClientErasure>();
+        builder.Services.AddSingleton<AddressStore>();
         builder.Services.AddSingleton<OrderStore>();
         builder.Services.AddSingleton<PlaceOrder>();
         builder.Services.AddSingleton<OrderDetailStore>();
-        builder.Services.AddSingleton<ProductStore>();
+        builder.Services.AddSingleton<BillStore>();
+        builder.Services.AddSingleton<ReviewStore>();
 
         var app = builder.Build();
         app.UseMiddleware<RequestLog>();
@@ -48,9 +57,13 @@ public static class Program
         app.MapApiDocumentation();
         app.MapProblemTypes();
         app.MapProducts();
+        app.MapCategories();
+        app.MapClients();
+        app.MapAddresses();
         app.MapOrders();
         app.MapOrderDetails();
         app.MapBills();
+        app.MapReviews();
         return app;
     }
 }

@@ -2,11 +2,15 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Tienda.Addresses;
 using Tienda.Bills;
+using Tienda.Categories;
+using Tienda.Clients;
 using Tienda.Http;
 using Tienda.OrderDetails;
 using Tienda.Orders;
 using Tienda.Products;
+using Tienda.Reviews;
 
 namespace Tienda;
 
@@ -27,6 +31,23 @@ namespace Tienda;
 [JsonSerializable(typeof(CreateBillRequest))]
 [JsonSerializable(typeof(CreateProductRequest))]
 [JsonSerializable(typeof(UpdateProductRequest))]
+[JsonSerializable(typeof(Category))]
+[JsonSerializable(typeof(List<Category>))]
+[JsonSerializable(typeof(CreateCategoryRequest))]
+[JsonSerializable(typeof(UpdateCategoryRequest))]
+[JsonSerializable(typeof(Client))]
+[JsonSerializable(typeof(List<Client>))]
+[JsonSerializable(typeof(CreateClientRequest))]
+[JsonSerializable(typeof(UpdateClientRequest))]
+[JsonSerializable(typeof(ClientExport))]
+[JsonSerializable(typeof(Address))]
+[JsonSerializable(typeof(List<Address>))]
+[JsonSerializable(typeof(CreateAddressRequest))]
+[JsonSerializable(typeof(UpdateAddressRequest))]
+[JsonSerializable(typeof(Review))]
+[JsonSerializable(typeof(List<Review>))]
+[JsonSerializable(typeof(CreateReviewRequest))]
+[JsonSerializable(typeof(UpdateReviewRequest))]
 [JsonSerializable(typeof(Tienda.Hosting.ShopDescription))]
 [JsonSerializable(typeof(Tienda.Hosting.HealthReport))]
 [JsonSerializable(typeof(Tienda.Hosting.Liveness))]

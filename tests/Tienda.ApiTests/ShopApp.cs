@@ -71,6 +71,13 @@ public static class HttpSteps
     public static Task<HttpResponseMessage> PostAsync(this HttpClient http, string path, object body) =>
         http.PostAsJsonAsync(path, body, Ct);
 
+    public static Task<HttpResponseMessage> PutAsync(this HttpClient http, string path, object body) =>
+        http.PutAsJsonAsync(path, body, Ct);
+
+    public static Task<HttpResponseMessage> DeletedAsync(this HttpClient http, string path) => http.DeleteAsync(path, Ct);
+
+    public static Task<HttpResponseMessage> GottenAsync(this HttpClient http, string path) => http.GetAsync(path, Ct);
+
     public static Task<HttpResponseMessage> PatchAsync(this HttpClient http, string path, object body) =>
         http.PatchAsJsonAsync(path, body, Ct);
 
@@ -93,6 +100,25 @@ public static class HttpSteps
         return body.Length == 0 ? new JsonObject() : JsonNode.Parse(body)!;
     }
 
+    /// <summary>Follows the Link header to the end of a list.</summary>
+    public static async Task<List<JsonNode>> EveryPageAsync(this HttpClient http, string path)
+    {
+        var records = new List<JsonNode>();
+        for (var next = path; next is not null;)
+        {
+            using var response = await http.GetAsync(next, Ct);
+            Assert.True(response.IsSuccessStatusCode, $"GET {next} answered {(int)response.StatusCode}");
+            records.AddRange((await response.JsonAsync()).AsArray().Select(record => record!));
+            next = response.Headers.TryGetValues("Link", out var link) ? link.Single().Split('<', '>')[1] : null;
+        }
+
+        return records;
+    }
+
+    /// <summary>The messages of a problem by field.</summary>
+    public static Dictionary<string, string> Errors(this JsonNode problem) =>
+        problem["errors"]!.AsObject().ToDictionary(e => e.Key, e => (string)e.Value![0]!);
+
     public static long Id(this JsonNode record) => (long)record["id_key"]!;
 }
 
@@ -103,14 +129,20 @@ public sealed class Given(HttpClient http)
 
     public static string Unique(string word) => $"{word} {Guid.NewGuid():N}"[..Math.Min(64, word.Length + 33)];
 
+    public static string Email() => $"{Guid.NewGuid():N}@example.com";
+
     public Task<JsonNode> ProductAsync(int stock = 10, decimal price = 9.50m, long? categoryId = null) =>
         http.PostAsync("/products", new { name = Unique("Product"), price, stock, category_id = categoryId }).ShouldBeAsync(201);
 
-    public Task<JsonNode> CategoryAsync() => http.PostAsync("/categories", new { name = Unique("Category") }).ShouldBeAsync(201);
+    public Task<JsonNode> CategoryAsync(long? parentId = null) =>
+        http.PostAsync("/categories", new { name = Unique("Category"), parent_id = parentId }).ShouldBeAsync(201);
+
+    public Task<JsonNode> ReviewAsync(long productId, long clientId, decimal rating = 4m) =>
+        http.PostAsync("/reviews", new { product_id = productId, client_id = clientId, rating }).ShouldBeAsync(201);
 
     public Task<JsonNode> ClientAsync() => http.PostAsync(
         "/clients",
-        new { name = "Ana", lastname = "Prueba", email = $"{Guid.NewGuid():N}@example.com", password = "correct horse" }).ShouldBeAsync(201);
+        new { name = "Ana", lastname = "Prueba", email = Email(), password = "correct horse" }).ShouldBeAsync(201);
 
     public Task<JsonNode> AddressAsync(long clientId) =>
         http.PostAsync("/addresses", new { street = "Calle Mayor", number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);

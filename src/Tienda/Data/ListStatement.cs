@@ -38,13 +38,42 @@ public sealed class ListStatement(string select, string idColumn = "id_key")
         NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
+        AddStatements(batch, query, order);
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await ReadPageAsync(reader, query, read, place, ct);
+    }
+
+    /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
+    /// <param name="owner">The table of that record.</param>
+    public async Task<Page<T>?> ReadOfAsync<T>(
+        string owner, long ownerId, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct)
+    {
+        await using var batch = source.CreateBatch();
+        batch.Then($"SELECT FROM {owner} WHERE id_key = $1").With(ownerId);
+        AddStatements(batch, query, ListOrder.ById(idColumn));
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        if (!await reader.ReadAsync(ct))
+        {
+            return null;
+        }
+
+        await reader.NextResultAsync(ct);
+        return await ReadPageAsync(reader, query, read, row => new Cursor(id(row)), ct);
+    }
+
+    private void AddStatements(NpgsqlBatch batch, ListQuery query, ListOrder order)
+    {
         if (query.Count is { } count)
         {
             AddCount(batch, count);
         }
 
         AddPage(batch, query, order);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+    }
+
+    private static async Task<Page<T>> ReadPageAsync<T>(
+        NpgsqlDataReader reader, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
+    {
         long? total = null;
         if (query.Count is not null)
         {
@@ -98,23 +127,29 @@ public sealed class ListStatement(string select, string idColumn = "id_key")
 
 /// <summary>An order of a list and how to continue in it behind a cursor.</summary>
 /// <param name="Sql">What follows ORDER BY.</param>
+/// <param name="Accepts">Whether a cursor, which a client can make up, has a key that this order can compare.</param>
 /// <param name="ContinueAfter">Adds the condition that leaves out everything up to the cursor.</param>
-public sealed record ListOrder(string Sql, Action<ListStatement, Cursor> ContinueAfter)
+public sealed record ListOrder(string Sql, Func<Cursor, bool> Accepts, Action<ListStatement, Cursor> ContinueAfter)
 {
+    /// <summary>Reads a cursor's key back as the type that an order compares.</summary>
+    public delegate bool TryParseKey<TKey>(string text, out TKey key);
+
     public static ListOrder ById(string idColumn) =>
-        new(idColumn, (list, after) => list.Where(idColumn + " > {0}", after.Id));
+        new(idColumn, _ => true, (list, after) => list.Where(idColumn + " > {0}", after.Id));
 
     /// <summary>By an expression, then by id in the same direction, so that one index serves both.</summary>
     /// <param name="expression">The SQL expression that an index has.</param>
     /// <param name="parse">Reads the cursor's key back as the expression's type.</param>
-    public static ListOrder By<TKey>(string expression, bool descending, Func<string, TKey> parse)
+    public static ListOrder By<TKey>(string expression, bool descending, TryParseKey<TKey> parse)
     {
         var (direction, beyond) = descending ? ("DESC", "<") : ("ASC", ">");
         return new ListOrder(
             $"{expression} {direction}, id_key {direction}",
+            after => parse(after.Key, out _),
             (list, after) =>
             {
-                var key = list.Bind(parse(after.Key));
+                parse(after.Key, out var value);
+                var key = list.Bind(value);
                 var id = list.Bind(after.Id);
                 list.And($"({expression}, id_key) {beyond} (${key}, ${id})");
             });

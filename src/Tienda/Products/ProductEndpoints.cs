@@ -23,9 +23,9 @@ public static class ProductEndpoints
     /// <remarks>Filters can be combined. The Link header leads to the next page under every order.</remarks>
     public static async Task<Results<Page<Product>, Problem>> List(
         [AsParameters] ProductQuery query, ProductStore store, CancellationToken ct) =>
-        query.After is { } after && after.Sort != (query.Sort ?? Cursor.ById)
-            ? Problem.InvalidValue("after", "belongs to a list in another order")
-            : await store.ListAsync(query, ct);
+        ProductStore.CanContinue(query)
+            ? await store.ListAsync(query, ct)
+            : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Get one product</summary>
     public static async Task<Results<Ok<Product>, Problem>> Get(

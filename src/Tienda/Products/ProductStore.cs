@@ -15,12 +15,16 @@ public sealed class ProductStore(NpgsqlDataSource database)
     private static readonly Dictionary<string, (ListOrder Order, Func<Product, string> Key)> Orders = new()
     {
         ["id"] = (ListOrder.ById("id_key"), _ => ""),
-        ["price"] = (ListOrder.By("price", false, ParseInt64), p => Text(p.Price.MinorUnits)),
-        ["-price"] = (ListOrder.By("price", true, ParseInt64), p => Text(p.Price.MinorUnits)),
-        ["name"] = (ListOrder.By("name", false, key => key), p => p.Name),
-        ["-rating"] = (ListOrder.By("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
-        ["-created_at"] = (ListOrder.By("created_at", true, ParseTime), p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
+        ["price"] = (ListOrder.By<long>("price", false, ParseInt64), p => Text(p.Price.MinorUnits)),
+        ["-price"] = (ListOrder.By<long>("price", true, ParseInt64), p => Text(p.Price.MinorUnits)),
+        ["name"] = (ListOrder.By<string>("name", false, ParseText), p => p.Name),
+        ["-rating"] = (ListOrder.By<decimal>("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
+        ["-created_at"] = (ListOrder.By<DateTime>("created_at", true, ParseTime), p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
     };
+
+    /// <summary>Whether the query's cursor belongs to its order.</summary>
+    public static bool CanContinue(ProductQuery query) =>
+        query.After is not { } after || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
 
     public Task<Page<Product>> ListAsync(ProductQuery query, CancellationToken ct)
     {
@@ -134,10 +138,19 @@ public sealed class ProductStore(NpgsqlDataSource database)
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
-    private static long ParseInt64(string key) => long.Parse(key, CultureInfo.InvariantCulture);
+    private static bool ParseInt64(string text, out long key) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out key);
 
-    private static decimal ParseDecimal(string key) => decimal.Parse(key, CultureInfo.InvariantCulture);
+    private static bool ParseDecimal(string text, out decimal key) =>
+        decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out key);
 
-    private static DateTime ParseTime(string key) =>
-        DateTime.Parse(key, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+    private static bool ParseText(string text, out string key)
+    {
+        key = text;
+        return true;
+    }
+
+    private static bool ParseTime(string text, out DateTime key) =>
+        DateTime.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out key)
+        && key.Kind == DateTimeKind.Utc;
 }

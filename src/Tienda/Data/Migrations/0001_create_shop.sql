@@ -25,10 +25,19 @@ CREATE TABLE categories (
 
 CREATE INDEX idx_categories_parent ON categories (parent_id);
 
--- Two concurrent moves can close a circle that neither sees, so writers of the tree take turns.
-CREATE FUNCTION refuse_category_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Two concurrent moves can close a circle that neither sees, so movers take turns: before they lock a row, or one that waits for
+-- its turn would hold a row that the other one's foreign key waits for.
+CREATE FUNCTION await_category_turn() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('categories'));
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER categories_turn BEFORE UPDATE OF parent_id ON categories
+    FOR EACH STATEMENT EXECUTE FUNCTION await_category_turn();
+
+CREATE FUNCTION refuse_category_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
     IF EXISTS (
         WITH RECURSIVE ancestors AS (
             SELECT NEW.parent_id AS id_key

@@ -1,0 +1,49 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.Categories;
+
+/// <summary>The category routes.</summary>
+public static class CategoryEndpoints
+{
+    public static void MapCategories(this IEndpointRouteBuilder routes)
+    {
+        var categories = routes.MapGroup("/categories").WithTags("Categories");
+
+        categories.MapGet("/", List).WithName("ListCategories");
+        categories.MapGet("/{id_key:long:min(1)}", Get).WithName("GetCategory");
+        categories.MapPost("/", Create).WithName("CreateCategory").MayConflict();
+        categories.MapPut("/{id_key:long:min(1)}", Update).WithName("PutCategory").MayConflict();
+        categories.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchCategory").MayConflict();
+        categories.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteCategory").MayConflict();
+    }
+
+    /// <summary>List categories</summary>
+    public static Task<Page<Category>> List([AsParameters] ListQuery query, CategoryStore store, CancellationToken ct) =>
+        store.ListAsync(query, ct);
+
+    /// <summary>Get one category</summary>
+    public static async Task<Results<Ok<Category>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, CategoryStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
+
+    /// <summary>Create a category</summary>
+    public static async Task<CreatedAtRoute<Category>> Create(CreateCategoryRequest request, CategoryStore store, CancellationToken ct)
+    {
+        var category = await store.CreateAsync(request, ct);
+        return TypedResults.CreatedAtRoute(category, "GetCategory", new { id_key = category.IdKey });
+    }
+
+    /// <summary>Change a category</summary>
+    /// <remarks>Changes only the fields that are sent. A move that would make the category its own ancestor is refused.</remarks>
+    public static async Task<Results<Ok<Category>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateCategoryRequest request, CategoryStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
+
+    /// <summary>Delete a category</summary>
+    /// <remarks>A category with products or subcategories cannot be deleted.</remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, CategoryStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("category", id);
+}

@@ -1,0 +1,59 @@
+using Npgsql;
+using Tienda.Data;
+using Tienda.Http;
+
+namespace Tienda.Categories;
+
+/// <summary>The categories in the database.</summary>
+public sealed class CategoryStore(NpgsqlDataSource database)
+{
+    private const string Columns = "id_key, name, parent_id";
+
+    public Task<Page<Category>> ListAsync(ListQuery query, CancellationToken ct) =>
+        new ListStatement($"SELECT {Columns} FROM categories").ReadAsync(database, query, Read, category => category.IdKey, ct);
+
+    public async Task<Category?> FindAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM categories WHERE id_key = $1").With(id);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    public async Task<Category> CreateAsync(CreateCategoryRequest request, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"INSERT INTO categories (name, parent_id) VALUES ($1, $2) RETURNING {Columns}")
+            .With(request.Name)
+            .With(request.ParentId);
+        return (await command.FirstAsync(Read, ct))!;
+    }
+
+    /// <summary>Changes the fields that were sent, or answers null if there is no such category. A trigger refuses circles.</summary>
+    public async Task<Category?> UpdateAsync(long id, UpdateCategoryRequest request, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            UPDATE categories SET
+                name = coalesce($2, name),
+                parent_id = CASE WHEN $3 THEN $4 ELSE parent_id END
+            WHERE id_key = $1
+            RETURNING {Columns}
+            """)
+            .With(id)
+            .With(request.Name)
+            .With(request.Has(nameof(request.ParentId))).With(request.ParentId);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    /// <summary>Deletes a category; false if there is none. One with products or subcategories is refused by their foreign keys.</summary>
+    public async Task<bool> DeleteAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand("DELETE FROM categories WHERE id_key = $1").With(id);
+        return await command.ExecuteNonQueryAsync(ct) > 0;
+    }
+
+    private static Category Read(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        Name = row.GetString(1),
+        ParentId = row.NullableInt64(2),
+    };
+}

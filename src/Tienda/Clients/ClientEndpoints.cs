@@ -1,0 +1,59 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.Clients;
+
+/// <summary>The client routes.</summary>
+public static class ClientEndpoints
+{
+    public static void MapClients(this IEndpointRouteBuilder routes)
+    {
+        var clients = routes.MapGroup("/clients").WithTags("Clients");
+
+        clients.MapGet("/", List).WithName("ListClients");
+        clients.MapGet("/{id_key:long:min(1)}", Get).WithName("GetClient");
+        clients.MapPost("/", Create).WithName("CreateClient").MayConflict();
+        clients.MapPut("/{id_key:long:min(1)}", Update).WithName("PutClient").MayConflict();
+        clients.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchClient").MayConflict();
+        clients.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteClient");
+        clients.MapGet("/{id_key:long:min(1)}/export", Export).WithName("ExportClient");
+    }
+
+    /// <summary>List clients</summary>
+    public static Task<Page<Client>> List([AsParameters] ListQuery query, ClientStore store, CancellationToken ct) =>
+        store.ListAsync(query, ct);
+
+    /// <summary>Get one client</summary>
+    public static async Task<Results<Ok<Client>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, ClientStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } client ? TypedResults.Ok(client) : Problem.NotFound("client", id);
+
+    /// <summary>Create a client</summary>
+    public static async Task<CreatedAtRoute<Client>> Create(CreateClientRequest request, ClientStore store, CancellationToken ct)
+    {
+        var client = await store.CreateAsync(request, ct);
+        return TypedResults.CreatedAtRoute(client, "GetClient", new { id_key = client.IdKey });
+    }
+
+    /// <summary>Change a client</summary>
+    /// <remarks>Changes only the fields that are sent.</remarks>
+    public static async Task<Results<Ok<Client>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClientStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) is { } client ? TypedResults.Ok(client) : Problem.NotFound("client", id);
+
+    /// <summary>Delete a client</summary>
+    /// <remarks>
+    /// The client's reviews go too. A client with orders is made anonymous instead: orders and bills stay as the law wants them,
+    /// but name, e-mail, telephone, password and addresses are gone and nobody can sign in any more.
+    /// </remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, ClientErasure erasure, CancellationToken ct) =>
+        await erasure.EraseAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("client", id);
+
+    /// <summary>Get everything that is kept about a client</summary>
+    /// <remarks>The client with addresses, orders, their lines and bills, and reviews, in one document.</remarks>
+    public static async Task<Results<Ok<ClientExport>, Problem>> Export(
+        [FromRoute(Name = "id_key")] long id, ClientStore store, CancellationToken ct) =>
+        await store.ExportAsync(id, ct) is { } export ? TypedResults.Ok(export) : Problem.NotFound("client", id);
+}

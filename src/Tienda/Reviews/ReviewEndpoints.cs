@@ -1,0 +1,67 @@
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Tienda.Http;
+
+namespace Tienda.Reviews;
+
+/// <summary>The review routes.</summary>
+public static class ReviewEndpoints
+{
+    private static readonly string[] CannotBeChanged = ["cannot be changed"];
+
+    public static void MapReviews(this IEndpointRouteBuilder routes)
+    {
+        var reviews = routes.MapGroup("/reviews").WithTags("Reviews");
+
+        reviews.MapGet("/", List).WithName("ListReviews");
+        reviews.MapGet("/{id_key:long:min(1)}", Get).WithName("GetReview");
+        reviews.MapPost("/", Create).WithName("CreateReview").MayConflict();
+        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview");
+        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview");
+        reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview");
+
+        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct).WithName("ListProductReviews").WithTags("Reviews");
+    }
+
+    /// <summary>List reviews</summary>
+    public static Task<Page<Review>> List([AsParameters] ListQuery query, ReviewStore store, CancellationToken ct) =>
+        store.ListAsync(query, ct);
+
+    /// <summary>Get one review</summary>
+    public static async Task<Results<Ok<Review>, Problem>> Get(
+        [FromRoute(Name = "id_key")] long id, ReviewStore store, CancellationToken ct) =>
+        await store.FindAsync(id, ct) is { } review ? TypedResults.Ok(review) : Problem.NotFound("review", id);
+
+    /// <summary>Review a product</summary>
+    /// <remarks>The product's rating follows at once. A second review of the same product by the same client is refused.</remarks>
+    public static async Task<CreatedAtRoute<Review>> Create(CreateReviewRequest request, ReviewStore store, CancellationToken ct)
+    {
+        var review = await store.CreateAsync(request, ct);
+        return TypedResults.CreatedAtRoute(review, "GetReview", new { id_key = review.IdKey });
+    }
+
+    /// <summary>Change a review</summary>
+    /// <remarks>Changes only the fields that are sent. The product and the client stay.</remarks>
+    public static async Task<Results<Ok<Review>, Problem>> Update(
+        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ReviewStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, ct) switch
+        {
+            ReviewChange.Made(var review) => TypedResults.Ok(review),
+            ReviewChange.WouldMove(var fields) => new Problem(ProblemType.InvalidValues, $"Cannot be changed: {string.Join(", ", fields)}.")
+            {
+                Errors = fields.ToDictionary(field => field, _ => CannotBeChanged),
+            },
+            _ => Problem.NotFound("review", id),
+        };
+
+    /// <summary>Delete a review</summary>
+    /// <remarks>The product's rating follows at once.</remarks>
+    public static async Task<Results<NoContent, Problem>> Delete(
+        [FromRoute(Name = "id_key")] long id, ReviewStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("review", id);
+
+    /// <summary>List the reviews of a product</summary>
+    public static async Task<Results<Page<Review>, Problem>> ListOfProduct(
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ReviewStore store, CancellationToken ct) =>
+        await store.ListOfProductAsync(id, query, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
+}

@@ -17,6 +17,7 @@ public static class OrderDetailEndpoints
         details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").MayConflict().RoundTrips(3);
         details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").MayConflict().RoundTrips(3);
         details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").MayConflict().RoundTrips(3);
+        routes.MapGet("/orders/{id_key:long:min(1)}/order_details", ListOfOrder).WithTags("Order details").WithName("ListOrderOrderDetails");
     }
 
     /// <summary>List order details</summary>
@@ -59,4 +60,9 @@ public static class OrderDetailEndpoints
             { Refusal: { } refusal } => refusal.ToProblem(),
             _ => Problem.NotFound("order detail", id),
         };
+
+    /// <summary>List the lines of one order</summary>
+    public static async Task<Results<Page<OrderDetail>, Problem>> ListOfOrder(
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, OrderDetailStore store, CancellationToken ct) =>
+        await store.ListOfOrderAsync(id, query, ct) is { } page ? page : Problem.NotFound("order", id);
 }

@@ -17,6 +17,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     public Task<Page<OrderDetail>> ListAsync(ListQuery query, CancellationToken ct) =>
         new ListStatement(Select).ReadAsync(database, query, Read, line => line.IdKey, ct);
 
+    /// <summary>The lines of one order, or null if there is no such order.</summary>
+    public Task<Page<OrderDetail>?> ListOfOrderAsync(long orderId, ListQuery query, CancellationToken ct) =>
+        new ListStatement(Select)
+            .Where("order_id = {0}", orderId)
+            .ReadOfAsync("orders", orderId, database, query, Read, line => line.IdKey, ct);
+
     public async Task<OrderDetail?> FindAsync(long id, CancellationToken ct)
     {
         await using var command = database.CreateCommand($"{Select} WHERE id_key = $1").With(id);

@@ -17,6 +17,7 @@ public static class OrderEndpoints
         orders.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrder").MayConflict().RoundTrips(3);
         orders.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrder").MayConflict().RoundTrips(3);
         orders.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrder").MayConflict().RoundTrips(3);
+        routes.MapGet("/clients/{id_key:long:min(1)}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders");
     }
 
     /// <summary>List orders</summary>
@@ -62,4 +63,9 @@ public static class OrderEndpoints
             { Refusal: { } refusal } => refusal.ToProblem(),
             _ => Problem.NotFound("order", id),
         };
+
+    /// <summary>List the orders of one client</summary>
+    public static async Task<Results<Page<Order>, Problem>> ListOfClient(
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, OrderStore store, CancellationToken ct) =>
+        await store.ListOfClientAsync(id, query, ct) is { } page ? page : Problem.NotFound("client", id);
 }

@@ -23,6 +23,12 @@ public sealed class OrderStore(NpgsqlDataSource database)
             .WhereIf("o.date < {0}", query.To?.Utc)
             .ReadAsync(database, query, Read, order => order.IdKey, ct);
 
+    /// <summary>The orders of one client, or null if there is no such client.</summary>
+    public Task<Page<Order>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>
+        new ListStatement(Select, "o.id_key")
+            .Where("o.client_id = {0}", clientId)
+            .ReadOfAsync("clients", clientId, database, query, Read, order => order.IdKey, ct);
+
     public async Task<Order?> FindAsync(long id, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();

@@ -62,7 +62,7 @@ public static class Operations
         ["PutOrder"] = async given => Put($"/orders/{(await OrderAsync(given)).Id()}", new { status = 2 }),
         ["PatchOrder"] = async given => Patch($"/orders/{(await OrderAsync(given)).Id()}", new { status = 4 }),
         ["DeleteOrder"] = async given => Delete($"/orders/{(await OrderAsync(given)).Id()}"),
-        ["ListDetailsOfOrder"] = async given => await Get($"/orders/{(await OrderAsync(given)).Id()}/order_details"),
+        ["ListOrderOrderDetails"] = async given => await Get($"/orders/{(await OrderAsync(given)).Id()}/order_details"),
 
         ["ListOrderDetails"] = _ => Get("/order_details"),
         ["GetOrderDetail"] = async given => await Get($"/order_details/{await LineAsync(given)}"),

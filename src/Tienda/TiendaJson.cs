@@ -53,6 +53,13 @@ namespace Tienda;
 [JsonSerializable(typeof(Tienda.Hosting.Liveness))]
 [JsonSerializable(typeof(List<ProblemType>))]
 [JsonSerializable(typeof(JsonElement))]
+// Types of query parameters, which the OpenAPI document describes.
+[JsonSerializable(typeof(bool?))]
+[JsonSerializable(typeof(long?))]
+[JsonSerializable(typeof(Cursor))]
+[JsonSerializable(typeof(Moment?))]
+[JsonSerializable(typeof(Money?))]
+[JsonSerializable(typeof(TotalCount?))]
 public sealed partial class TiendaJson : JsonSerializerContext
 {
     /// <summary>The rules of the wire: snake_case, strict types, no unknown and no repeated field.</summary>

@@ -10,11 +10,11 @@ public sealed class AddressStore(NpgsqlDataSource database)
     internal const string Columns = "id_key, street, number, city, client_id";
 
     public Task<Page<Address>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM addresses").ReadAsync(database, query, Read, address => address.IdKey, ct);
+        new ListStatement(Columns, "addresses").ReadAsync(database, query, Read, address => address.IdKey, ct);
 
     /// <summary>The addresses of one client, or null if there is no such client.</summary>
     public Task<Page<Address>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM addresses")
+        new ListStatement(Columns, "addresses")
             .Where("client_id = {0}", clientId)
             .ReadOfAsync("clients", clientId, database, query, Read, address => address.IdKey, ct);
 

@@ -11,14 +11,14 @@ public sealed class BillStore(NpgsqlDataSource database)
     private const string Columns =
         "b.id_key, b.bill_number, b.date, b.order_id, b.discount, b.total, b.payment_type, o.client_id, b.voided_at";
 
-    private const string Select = $"SELECT {Columns} FROM bills b JOIN orders o ON o.id_key = b.order_id";
+    private const string Tables = "bills b JOIN orders o ON o.id_key = b.order_id";
 
     public Task<Page<Bill>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Select, "b.id_key").ReadAsync(database, query, Read, bill => bill.IdKey, ct);
+        new ListStatement(Columns, Tables, "b.id_key").ReadAsync(database, query, Read, bill => bill.IdKey, ct);
 
     public async Task<Bill?> FindAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"{Select} WHERE b.id_key = $1").With(id);
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1").With(id);
         return await command.FirstAsync(Read, ct);
     }
 

@@ -10,7 +10,7 @@ public sealed class CategoryStore(NpgsqlDataSource database)
     private const string Columns = "id_key, name, parent_id";
 
     public Task<Page<Category>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM categories").ReadAsync(database, query, Read, category => category.IdKey, ct);
+        new ListStatement(Columns, "categories").ReadAsync(database, query, Read, category => category.IdKey, ct);
 
     public async Task<Category?> FindAsync(long id, CancellationToken ct)
     {

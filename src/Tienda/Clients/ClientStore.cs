@@ -10,7 +10,7 @@ public sealed class ClientStore(NpgsqlDataSource database)
     internal const string Columns = "id_key, name, lastname, email, telephone, created_at";
 
     public Task<Page<Client>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM clients").ReadAsync(database, query, Read, client => client.IdKey, ct);
+        new ListStatement(Columns, "clients").ReadAsync(database, query, Read, client => client.IdKey, ct);
 
     public async Task<Client?> FindAsync(long id, CancellationToken ct)
     {

@@ -8,9 +8,10 @@ namespace Tienda.Data;
 /// Builds the statement of a filtered, ordered, bounded list, and its count beside it if that was asked for, as one round trip.
 /// Only fixed fragments become SQL; every value is a parameter, so that the few texts that can arise stay prepared.
 /// </summary>
-/// <param name="select">The columns and tables: <c>SELECT … FROM …</c>.</param>
+/// <param name="columns">What stands between SELECT and FROM.</param>
+/// <param name="tables">What stands behind FROM; the first word is the table that is listed.</param>
 /// <param name="idColumn">The unique column that ends every order.</param>
-public sealed class ListStatement(string select, string idColumn = "id_key")
+public sealed class ListStatement(string columns, string tables, string idColumn = "id_key")
 {
     // Counting an estimate is exact up to here, so that it costs the same at any size of the table.
     private const int EstimateBound = 10_000;
@@ -87,14 +88,14 @@ public sealed class ListStatement(string select, string idColumn = "id_key")
 
     private void AddCount(NpgsqlBatch batch, TotalCount count)
     {
-        var matches = $"SELECT 1 {select[select.IndexOf("FROM", StringComparison.Ordinal)..]} {WhereClause}";
+        var matches = $"SELECT 1 FROM {tables} {WhereClause}";
         var command = count.Exact
             ? batch.Then($"SELECT count(*) FROM ({matches}) AS matches")
             : batch.Then(
                 $"""
                 WITH few AS (SELECT count(*) AS found FROM ({matches} LIMIT {EstimateBound + 1}) AS matches)
                 SELECT CASE WHEN found <= {EstimateBound} THEN found
-                       ELSE greatest(found, (SELECT reltuples::bigint FROM pg_class WHERE oid = '{Table}'::regclass)) END FROM few
+                       ELSE greatest(found, (SELECT reltuples::bigint FROM pg_class WHERE oid = '{tables.Split(' ')[0]}'::regclass)) END FROM few
                 """);
         _values.ForEach(add => add(command));
     }
@@ -107,14 +108,12 @@ public sealed class ListStatement(string select, string idColumn = "id_key")
         }
 
         var limit = _values.Count + 1;
-        var command = batch.Then($"{select} {WhereClause} ORDER BY {order.Sql} LIMIT ${limit} OFFSET ${limit + 1}");
+        var command = batch.Then($"SELECT {columns} FROM {tables} {WhereClause} ORDER BY {order.Sql} LIMIT ${limit} OFFSET ${limit + 1}");
         _values.ForEach(add => add(command));
         command.With(query.RowsToRead).With(query.Skip ?? 0);
     }
 
     private string WhereClause => _conditions.Count == 0 ? "" : "WHERE " + string.Join(" AND ", _conditions);
-
-    private string Table => select[(select.IndexOf("FROM", StringComparison.Ordinal) + "FROM".Length)..].TrimStart().Split([' ', '\n'])[0];
 
     internal int Bind<T>(T value)
     {

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
@@ -11,11 +14,12 @@ public static class OpenApi
 {
     private const string ProblemMediaType = "application/problem+json";
 
-    public static IServiceCollection AddShopOpenApi(this IServiceCollection services) => services.AddOpenApi("openapi", options =>
+    public static IServiceCollection AddShopOpenApi(this IServiceCollection services) => services.AddOpenApi(options =>
     {
         options.AddDocumentTransformer(Introduce);
         options.AddOperationTransformer(AddRefusals);
-        options.AddSchemaTransformer(Describe);
+        options.AddOperationTransformer(DescribeParameters);
+        options.AddSchemaTransformer(DescribeSchema);
     });
 
     public static void MapApiDocumentation(this IEndpointRouteBuilder routes)
@@ -84,36 +88,95 @@ public static class OpenApi
         }
     }
 
-    private static Task Describe(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken ct)
+    /// <summary>Gives query parameters their names on the wire, and what their attributes say of their values.</summary>
+    private static Task DescribeParameters(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
     {
-        var type = context.JsonTypeInfo.Type;
-        if (type == typeof(Money) || type == typeof(Money?))
+        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>())
         {
-            schema.Type = JsonSchemaType.Number | (type == typeof(Money?) ? JsonSchemaType.Null : 0);
-            schema.Format = "decimal";
-            schema.Properties = null;
-        }
-        else if (type == typeof(Cursor) || type == typeof(TotalCount) || type == typeof(TotalCount?))
-        {
-            schema.Type = JsonSchemaType.String;
-            schema.Properties = null;
-            schema.Enum = type == typeof(Cursor) ? null : ["exact", "estimate"];
+            if (parameter.In == ParameterLocation.Path)
+            {
+                parameter.Description ??= "The record's id_key.";
+                continue;
+            }
+
+            var source = context.Description.ParameterDescriptions.Single(p => p.Name == parameter.Name);
+            parameter.Name = JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!);
+            var property = (source.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
+            if (property?.ParameterType == typeof(TotalCount?))
+            {
+                parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["exact", "estimate"] };
+            }
+            else if (property?.GetCustomAttributes(inherit: true).OfType<OneOfAttribute>().FirstOrDefault() is { } oneOf
+                && parameter.Schema is OpenApiSchema schema)
+            {
+                schema.Enum = [.. oneOf.Words.Select(word => (JsonNode)word)];
+            }
         }
 
-        // Fields of the answer that a request may repeat without effect are not worth a line in the request's schema.
-        if (type.GetCustomAttributes(inherit: false).OfType<IIgnoresReadOnlyFields>().Any())
+        if (context.Description.SupportedResponseTypes.Any(r => r.Type is { IsGenericType: true } && operation.OperationId!.StartsWith("List", StringComparison.Ordinal))
+            && operation.Responses?["200"] is OpenApiResponse page && operation.Parameters is { Count: > 0 })
         {
-            var writable = type.GetProperties().Select(p => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name)).ToHashSet();
-            schema.Properties = schema.Properties?.Where(p => writable.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value);
-        }
-
-        var attributes = (context.JsonPropertyInfo?.AttributeProvider ?? context.ParameterDescription?.ParameterDescriptor as System.Reflection.ICustomAttributeProvider)
-            ?.GetCustomAttributes(inherit: true) ?? [];
-        if (attributes.OfType<OneOfAttribute>().FirstOrDefault() is { } oneOf)
-        {
-            schema.Enum = [.. oneOf.Words.Select(w => (System.Text.Json.Nodes.JsonNode)w!)];
+            page.Headers = new Dictionary<string, IOpenApiHeader>
+            {
+                ["Link"] = Header("The next page, if there is one: <…>; rel=\"next\".", JsonSchemaType.String),
+                ["X-Total-Count"] = Header("How many records there are, if count was asked for.", JsonSchemaType.Integer),
+            };
         }
 
         return Task.CompletedTask;
+    }
+
+    private static OpenApiHeader Header(string description, JsonSchemaType type) =>
+        new() { Description = description, Schema = new OpenApiSchema { Type = type } };
+
+    private static Task DescribeSchema(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken ct)
+    {
+        var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
+        if (type == typeof(Money))
+        {
+            Replace(schema, JsonSchemaType.Number, null);
+        }
+        else if (type == typeof(Moment))
+        {
+            Replace(schema, JsonSchemaType.String, "date-time");
+        }
+        else if (type == typeof(Cursor))
+        {
+            Replace(schema, JsonSchemaType.String, null);
+        }
+        else if (type == typeof(decimal))
+        {
+            // The generator says double, which is what the shop never uses for money.
+            schema.Format = null;
+        }
+
+        // Only requests refuse unknown fields; an answer may gain some.
+        // Fields of the answer that a request may repeat without effect are not worth a line in the request's schema.
+        if (!type.GetCustomAttributes(inherit: false).OfType<IIgnoresReadOnlyFields>().Any())
+        {
+            // Only requests refuse unknown fields; an answer may gain some.
+            schema.AdditionalPropertiesAllowed = true;
+        }
+        else
+        {
+            var writable = type.GetProperties().Select(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name)).ToHashSet();
+            schema.Properties = schema.Properties?.Where(p => writable.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value);
+        }
+
+        if (context.JsonPropertyInfo?.AttributeProvider is { } property
+            && (property.IsDefined(typeof(MustBeSentAttribute), true) || property.IsDefined(typeof(NotNullIfSentAttribute), true)))
+        {
+            schema.Type &= ~JsonSchemaType.Null;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private static void Replace(OpenApiSchema schema, JsonSchemaType type, string? format)
+    {
+        schema.Type = type;
+        schema.Format = format;
+        schema.Properties = null;
+        schema.Required = null;
     }
 }

@@ -10,22 +10,22 @@ namespace Tienda.OrderDetails;
 /// </summary>
 public sealed class OrderDetailStore(NpgsqlDataSource database)
 {
-    public const string Select = "SELECT id_key, order_id, product_id, quantity, price FROM order_details";
+    public const string Columns = "id_key, order_id, product_id, quantity, price";
 
     private sealed record LockedProduct(long Id, Money Price, int Stock, bool Active);
 
     public Task<Page<OrderDetail>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Select).ReadAsync(database, query, Read, line => line.IdKey, ct);
+        new ListStatement(Columns, "order_details").ReadAsync(database, query, Read, line => line.IdKey, ct);
 
     /// <summary>The lines of one order, or null if there is no such order.</summary>
     public Task<Page<OrderDetail>?> ListOfOrderAsync(long orderId, ListQuery query, CancellationToken ct) =>
-        new ListStatement(Select)
+        new ListStatement(Columns, "order_details")
             .Where("order_id = {0}", orderId)
             .ReadOfAsync("orders", orderId, database, query, Read, line => line.IdKey, ct);
 
     public async Task<OrderDetail?> FindAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"{Select} WHERE id_key = $1").With(id);
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
         return await command.FirstAsync(Read, ct);
     }
 
@@ -60,7 +60,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         AddStockChange(batch, productId, -quantity);
         AddTotalChange(batch, order.Id, product!.Price.MinorUnits * quantity);
         batch.Then(
-            "INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING id_key, order_id, product_id, quantity, price")
+            $"INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
             .With(order.Id).With(productId).With(quantity).With(product.Price);
         var line = await ReadLastAsync(batch, ct);
         await transaction.CommitAsync(ct);
@@ -102,7 +102,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         AddStockChange(batch, productId, -taken);
         AddTotalChange(batch, order.Id, (price.MinorUnits * quantity) - (line.Price.MinorUnits * line.Quantity));
         batch.Then(
-            "UPDATE order_details SET product_id = $2, quantity = $3, price = $4 WHERE id_key = $1 RETURNING id_key, order_id, product_id, quantity, price")
+            $"UPDATE order_details SET product_id = $2, quantity = $3, price = $4 WHERE id_key = $1 RETURNING {Columns}")
             .With(id).With(productId).With(quantity).With(price);
         var changed = await ReadLastAsync(batch, ct);
         await transaction.CommitAsync(ct);
@@ -148,7 +148,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     {
         await using var locks = connection.CreateBatch();
         LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id);
-        locks.Then($"{Select} WHERE id_key = $1").With(id);
+        locks.Then($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
         AddProductLock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)").With(id).With(otherProduct);
         await using var reader = await locks.ExecuteReaderAsync(ct);
         var order = await LockedOrder.ReadAsync(reader, ct);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
@@ -156,9 +157,7 @@ public sealed record OrderQuery : ListQuery
     [Whole(1, 4)]
     public long? Status { get; init; }
 
-    /// <summary>Only orders of this client.</summary>
-    [Id]
-    [FromQuery(Name = "client_id")]
+    [Id, FromQuery(Name = "client_id"), Description("Only orders of this client.")]
     public long? ClientId { get; init; }
 
     /// <summary>Only orders placed at this time or later; a date alone is its midnight in UTC.</summary>

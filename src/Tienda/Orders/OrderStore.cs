@@ -8,15 +8,14 @@ namespace Tienda.Orders;
 /// <summary>Reads, changes and deletes orders. Placing is in <see cref="PlaceOrder"/>, canceling in <see cref="CancelOrder"/>.</summary>
 public sealed class OrderStore(NpgsqlDataSource database)
 {
-    private const string Select =
+    private const string Columns =
         """
-        SELECT o.id_key, o.date, o.total, o.delivery_method, o.status, o.client_id, o.address_id,
+        o.id_key, o.date, o.total, o.delivery_method, o.status, o.client_id, o.address_id,
             (SELECT b.id_key FROM bills b WHERE b.order_id = o.id_key AND b.voided_at IS NULL)
-        FROM orders o
         """;
 
     public Task<Page<Order>> ListAsync(OrderQuery query, CancellationToken ct) =>
-        new ListStatement(Select, "o.id_key")
+        new ListStatement(Columns, "orders o", "o.id_key")
             .WhereIf("o.status = {0}", (short?)query.Status)
             .WhereIf("o.client_id = {0}", query.ClientId)
             .WhereIf("o.date >= {0}", query.From?.Utc)
@@ -25,7 +24,7 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
     /// <summary>The orders of one client, or null if there is no such client.</summary>
     public Task<Page<Order>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>
-        new ListStatement(Select, "o.id_key")
+        new ListStatement(Columns, "orders o", "o.id_key")
             .Where("o.client_id = {0}", clientId)
             .ReadOfAsync("clients", clientId, database, query, Read, order => order.IdKey, ct);
 
@@ -150,8 +149,8 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
     private static void AddFind(NpgsqlBatch batch, long id)
     {
-        batch.Then($"{Select} WHERE o.id_key = $1").With(id);
-        batch.Then($"{OrderDetailStore.Select} WHERE order_id = $1 ORDER BY id_key").With(id);
+        batch.Then($"SELECT {Columns} FROM orders o WHERE o.id_key = $1").With(id);
+        batch.Then($"SELECT {OrderDetailStore.Columns} FROM order_details WHERE order_id = $1 ORDER BY id_key").With(id);
     }
 
     private static async Task<Order?> ReadFoundAsync(NpgsqlDataReader reader, CancellationToken ct)

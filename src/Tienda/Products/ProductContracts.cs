@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
@@ -125,21 +126,16 @@ public sealed record ProductQuery : ListQuery
     [Text(0, 200)]
     public string? Search { get; init; }
 
-    /// <summary>Only products of this category and of those below it.</summary>
-    [Id]
-    [FromQuery(Name = "category_id")]
+    [Id, FromQuery(Name = "category_id"), Description("Only products of this category and of those below it.")]
     public long? CategoryId { get; init; }
 
-    /// <summary>Only products at this price or above.</summary>
-    [FromQuery(Name = "min_price")]
+    [FromQuery(Name = "min_price"), Description("Only products at this price or above.")]
     public Money? MinPrice { get; init; }
 
-    /// <summary>Only products at this price or below.</summary>
-    [FromQuery(Name = "max_price")]
+    [FromQuery(Name = "max_price"), Description("Only products at this price or below.")]
     public Money? MaxPrice { get; init; }
 
-    /// <summary>true: only products in stock; false: only those that ran out.</summary>
-    [FromQuery(Name = "in_stock")]
+    [FromQuery(Name = "in_stock"), Description("true: only products in stock; false: only those that ran out.")]
     public bool? InStock { get; init; }
 
     /// <summary>The order of the list; by id if absent.</summary>

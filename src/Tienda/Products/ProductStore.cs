@@ -30,7 +30,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
     {
         var sort = query.Sort ?? Cursor.ById;
         var (order, key) = Orders[sort];
-        var list = new ListStatement($"SELECT {Columns} FROM products")
+        var list = new ListStatement(Columns, "products")
             .WhereIf(
                 """
                 category_id IN (WITH RECURSIVE below AS (

@@ -31,11 +31,11 @@ public sealed class ReviewStore(NpgsqlDataSource database)
         """;
 
     public Task<Page<Review>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM reviews").ReadAsync(database, query, Read, review => review.IdKey, ct);
+        new ListStatement(Columns, "reviews").ReadAsync(database, query, Read, review => review.IdKey, ct);
 
     /// <summary>The reviews of one product, or null if there is no such product.</summary>
     public Task<Page<Review>?> ListOfProductAsync(long productId, ListQuery query, CancellationToken ct) =>
-        new ListStatement($"SELECT {Columns} FROM reviews")
+        new ListStatement(Columns, "reviews")
             .Where("product_id = {0}", productId)
             .ReadOfAsync("products", productId, database, query, Read, review => review.IdKey, ct);
 

@@ -35,10 +35,12 @@ public sealed class ProductTests(ShopApp shop)
 
         var named = await shop.Http.PatchAsync(path, new { sku, description = "Hecho a mano" }).ShouldBeAsync(200);
         var priced = await shop.Http.PutAsync(path, new { price = 3, category_id = (long?)null, active = false }).ShouldBeAsync(200);
-        var refused = await shop.Http.PatchAsync(path, new { name = (string?)null, price = (decimal?)null, stock = (int?)null }).ShouldBeAsync(422);
+        var refused = await shop.Http.PatchAsync(path, new { name = (string?)null, price = (decimal?)null, stock = (int?)null })
+            .ShouldBeAsync(422);
 
         Assert.Equal(category.Id(), (long)named["category_id"]!);
-        Assert.Equal((sku, "Hecho a mano", "3.00"), ((string)priced["sku"]!, (string)priced["description"]!, priced["price"]!.ToJsonString()));
+        Assert.Equal((sku, "Hecho a mano"), ((string)priced["sku"]!, (string)priced["description"]!));
+        Assert.Equal("3.00", priced["price"]!.ToJsonString());
         Assert.Null(priced["category_id"]);
         Assert.False((bool)priced["active"]!);
         Assert.Equal(["name", "price", "stock"], refused.Errors().Keys.Order());
@@ -64,8 +66,10 @@ public sealed class ProductTests(ShopApp shop)
         var missing = await shop.Http.PostAsync("/products", new { }).ShouldBeAsync(422);
         var wrong = await shop.Http.PostAsync(
             "/products",
-            new { name = " ", description = new string('x', 4001), sku = "", price = 1.999, stock = -1, category_id = 0 }).ShouldBeAsync(422);
-        var unknown = await shop.Http.PostAsync("/products", new { name = "x", price = 1, stock = 1, category_id = long.MaxValue }).ShouldBeAsync(422);
+            new { name = " ", description = new string('x', 4001), sku = "", price = 1.999, stock = -1, category_id = 0 })
+            .ShouldBeAsync(422);
+        var unknown = await shop.Http.PostAsync("/products", new { name = "x", price = 1, stock = 1, category_id = long.MaxValue })
+            .ShouldBeAsync(422);
 
         Assert.Equal(["name", "price", "stock"], missing.Errors().Keys.Order());
         Assert.Equal(["category_id", "description", "name", "price", "sku", "stock"], wrong.Errors().Keys.Order());
@@ -93,7 +97,8 @@ public sealed class ProductTests(ShopApp shop)
     {
         var product = await shop.Given.ProductAsync(stock: 0);
 
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => shop.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = 5 })));
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(
+            _ => shop.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = 5 }).ShouldBeAsync(200)));
 
         Assert.Equal(100, (int)(await shop.Http.GetJsonAsync($"/products/{product.Id()}"))["stock"]!);
     }

@@ -14,7 +14,8 @@ public static class DatabaseSteps
     }
 
     /// <summary>An order, with two of a product and a bill if a product is given, and its id.</summary>
-    public static async Task<long> AddOrderAsync(this NpgsqlDataSource database, long clientId, long? addressId = null, long? productId = null)
+    public static async Task<long> AddOrderAsync(
+        this NpgsqlDataSource database, long clientId, long? addressId = null, long? productId = null)
     {
         var address = addressId?.ToString() ?? "NULL";
         var order = await database.ValueAsync<long>(

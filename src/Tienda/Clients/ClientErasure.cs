@@ -48,13 +48,14 @@ public sealed class ClientErasure(NpgsqlDataSource database)
     public async Task<bool> EraseAsync(long id, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
-        foreach (var statement in (string[])
-            [
-                LockClient, LockAddresses, LockProducts, DeleteReviews, DeleteUnusedAddresses, BlankUsedAddresses, MakeAnonymous, DeleteClient,
-            ])
-        {
-            batch.Then(statement).With(id);
-        }
+        batch.Then(LockClient).With(id);
+        batch.Then(LockAddresses).With(id);
+        batch.Then(LockProducts).With(id);
+        batch.Then(DeleteReviews).With(id);
+        batch.Then(DeleteUnusedAddresses).With(id);
+        batch.Then(BlankUsedAddresses).With(id);
+        batch.Then(MakeAnonymous).With(id);
+        batch.Then(DeleteClient).With(id);
 
         return await batch.ExecuteNonQueryAsync(ct) > 0;
     }

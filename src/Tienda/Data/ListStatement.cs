@@ -36,7 +36,8 @@ public sealed class ListStatement(string columns, string tables, string idColumn
 
     /// <summary>Reads one page in the given order.</summary>
     public async Task<Page<T>> ReadAsync<T>(
-        NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place, CancellationToken ct)
+        NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place,
+        CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
         AddStatements(batch, query, order);
@@ -47,7 +48,8 @@ public sealed class ListStatement(string columns, string tables, string idColumn
     /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
     /// <param name="owner">The table of that record.</param>
     public async Task<Page<T>?> ReadOfAsync<T>(
-        string owner, long ownerId, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct)
+        string owner, long ownerId, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id,
+        CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
         batch.Then($"SELECT FROM {owner} WHERE id_key = $1").With(ownerId);

@@ -26,7 +26,8 @@ public sealed class AddressTests(ShopApp shop)
 
         var patched = await shop.Http.PatchAsync(path, new { number = "8" }).ShouldBeAsync(200);
         var put = await shop.Http.PutAsync(path, new { city = "Sevilla", id_key = 5 }).ShouldBeAsync(200);
-        var refused = await shop.Http.PatchAsync(path, new { street = (string?)null, number = "", client_id = (long?)null }).ShouldBeAsync(422);
+        var refused = await shop.Http.PatchAsync(path, new { street = (string?)null, number = "", client_id = (long?)null })
+            .ShouldBeAsync(422);
 
         Assert.Equal(("Calle Mayor", "8"), ((string)patched["street"]!, (string)patched["number"]!));
         Assert.Equal((address.Id(), "8", "Sevilla"), (put.Id(), (string)put["number"]!, (string)put["city"]!));
@@ -39,7 +40,8 @@ public sealed class AddressTests(ShopApp shop)
         var missing = await shop.Http.PostAsync("/addresses", new { }).ShouldBeAsync(422);
         var tooLong = await shop.Http.PostAsync(
             "/addresses",
-            new { street = new string('s', 201), number = new string('1', 21), city = new string('c', 101), client_id = -1 }).ShouldBeAsync(422);
+            new { street = new string('s', 201), number = new string('1', 21), city = new string('c', 101), client_id = -1 })
+            .ShouldBeAsync(422);
         var unknown = await shop.Http.PostAsync(
             "/addresses", new { street = "s", number = "1", city = "c", client_id = long.MaxValue }).ShouldBeAsync(422);
 

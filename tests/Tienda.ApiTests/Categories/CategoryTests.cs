@@ -63,7 +63,8 @@ public sealed class CategoryTests(ShopApp shop)
     public async Task Every_wrong_value_is_named_at_once()
     {
         var problem = await shop.Http.PostAsync("/categories", new { name = new string('x', 101), parent_id = 0 }).ShouldBeAsync(422);
-        var unknown = await shop.Http.PostAsync("/categories", new { name = Given.Unique("x"), parent_id = long.MaxValue }).ShouldBeAsync(422);
+        var unknown = await shop.Http.PostAsync("/categories", new { name = Given.Unique("x"), parent_id = long.MaxValue })
+            .ShouldBeAsync(422);
 
         Assert.Equal(["name", "parent_id"], problem.Errors().Keys.Order());
         Assert.Equal("is not the id_key of a category", unknown.Errors()["parent_id"]);

@@ -57,8 +57,10 @@ public sealed class ReviewTests(ShopApp shop)
     public async Task Every_wrong_value_is_named_at_once()
     {
         var missing = await shop.Http.PostAsync("/reviews", new { }).ShouldBeAsync(422);
-        var wrong = await shop.Http.PostAsync("/reviews", new { product_id = 0, client_id = -1, rating = 5.1, comment = "too short" }).ShouldBeAsync(422);
-        var unknown = await shop.Http.PostAsync("/reviews", new { product_id = long.MaxValue, client_id = 1, rating = 5 }).ShouldBeAsync(422);
+        var wrong = await shop.Http.PostAsync("/reviews", new { product_id = 0, client_id = -1, rating = 5.1, comment = "too short" })
+            .ShouldBeAsync(422);
+        var unknown = await shop.Http.PostAsync("/reviews", new { product_id = long.MaxValue, client_id = 1, rating = 5 })
+            .ShouldBeAsync(422);
 
         Assert.Equal(["client_id", "product_id", "rating"], missing.Errors().Keys.Order());
         Assert.Equal(["client_id", "comment", "product_id", "rating"], wrong.Errors().Keys.Order());

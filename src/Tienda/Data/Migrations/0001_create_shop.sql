@@ -11,10 +11,11 @@ CREATE FUNCTION search_text(value text) RETURNS text
         lower(unaccent('unaccent'::regdictionary, value)), '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g');
 
 -- Every word must occur, the last one may be incomplete. NULL, which matches nothing, if there is no word.
+-- The quotes are for the many spaces of Unicode, which to_tsquery would take for a missing operator.
 CREATE FUNCTION search_query(typed text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN to_tsquery('simple', (
-        SELECT string_agg(word, ' & ') || ':*' FROM regexp_split_to_table(search_text(typed), ' ') AS word WHERE word <> ''));
+        SELECT string_agg('''' || word || '''', ' & ') || ':*' FROM regexp_split_to_table(search_text(typed), ' ') AS word WHERE word <> ''));
 
 CREATE TABLE categories (
     id_key bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT categories_pkey PRIMARY KEY,

@@ -1,9 +1,11 @@
+using Tienda.Data;
+
 namespace Tienda.Hosting;
 
 /// <summary>The first lines that a person sees: where the shop is, where its data are, how to stop it.</summary>
 public static class Banner
 {
-    public static void Print(WebApplication app, Settings settings)
+    public static void Print(WebApplication app, Settings settings, LocalPostgres? local)
     {
         var url = app.Urls.First();
         Console.WriteLine(
@@ -13,9 +15,13 @@ public static class Banner
               API       {url}
               try it    {url}/docs
               health    {url}/health_check
-              data      {(settings.EmbeddedPostgres ? settings.DataFolder : $"PostgreSQL at {settings.Postgres!.Host}:{settings.Postgres.Port}")}
+              data      {Data(settings, local)}
               stop      Ctrl+C
 
             """);
     }
+
+    private static string Data(Settings settings, LocalPostgres? local) => local is null
+        ? $"PostgreSQL at {settings.Postgres!.Host}:{settings.Postgres.Port}"
+        : $"{local.DataFolder} (a private PostgreSQL, which stops with Tienda)";
 }

@@ -21,13 +21,17 @@ public static class CommandLine
         Recursive = true,
     };
 
+    // What shells expect of a program that Ctrl+C ended before its work was done.
+    private const int Interrupted = 130;
+
     public static Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Tienda, a self-hosted shop back end. Without a command it serves the API.") { EnvFile };
         root.Subcommands.Add(Serving(new Command("serve", "Serve the API (the default)")));
         root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
         Serving(root);
-        return root.Parse(args).InvokeAsync();
+        // Its default gives a command two seconds after Ctrl+C. Requests get SHUTDOWN_TIMEOUT to finish, and then PostgreSQL stops.
+        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
     }
 
     private static T Serving<T>(T command) where T : Command
@@ -48,10 +52,20 @@ public static class CommandLine
                 await run(Settings.Load(Overrides(result), result.GetValue(EnvFile)), ct);
                 return 0;
             }
-            catch (Exception mistake) when (mistake is SettingsException or MigrationException or LocalPostgresException)
+            catch (Exception mistake) when (
+                mistake is SettingsException or MigrationException or LocalPostgresException or ListeningException)
             {
                 await Console.Error.WriteLineAsync(mistake.Message);
                 return 1;
+            }
+            catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)
+            {
+                await Console.Error.WriteLineAsync($"The database cannot be used: {failure.Message}");
+                return 1;
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                return Interrupted;
             }
         });
         return command;

@@ -7,21 +7,74 @@ public static class Commands
 {
     public static async Task ServeAsync(Settings settings, CancellationToken ct)
     {
+        await using var local = settings.EmbeddedPostgres ? await LocalPostgres.StartAsync(settings, ct) : null;
+        if (local is null)
+        {
+            await WarnOfDatabaseAsync(settings, ct);
+        }
+        else
+        {
+            settings = settings with { Postgres = local.Server };
+            await ApplyMigrationsAsync(settings, ct);
+        }
+
+        ListeningException.ThrowIfTaken(settings);
         await using var app = Program.Build(settings);
         await app.StartAsync(ct);
-        Banner.Print(app, settings);
+        Banner.Print(app, settings, local);
         await app.WaitForShutdownAsync(ct);
     }
 
-    public static async Task MigrateAsync(Settings settings, CancellationToken ct)
-    {
-        await using var database = Database.CreateUnhurried(settings);
-        var applied = await new Migrator(database, Migration.All).MigrateAsync(ct);
-        foreach (var migration in applied)
+    public static Task MigrateAsync(Settings settings, CancellationToken ct) => WithDatabaseAsync(
+        settings,
+        async reachable =>
         {
-            await Console.Out.WriteLineAsync($"applied {migration.Name}");
+            var applied = await ApplyMigrationsAsync(reachable, ct);
+            foreach (var migration in applied)
+            {
+                await Console.Out.WriteLineAsync($"applied {migration.Name}");
+            }
+
+            await Console.Out.WriteLineAsync(applied.Count == 0 ? "The database is up to date." : "The database is now up to date.");
+        },
+        ct);
+
+    /// <summary>Runs a command on the database of the settings; a private one is started for it, or joined if the shop is open.</summary>
+    private static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
+    {
+        if (!settings.EmbeddedPostgres)
+        {
+            await run(settings);
+            return;
         }
 
-        await Console.Out.WriteLineAsync(applied.Count == 0 ? "The database is up to date." : "The database is now up to date.");
+        await using var local = await LocalPostgres.StartOrJoinAsync(settings, ct);
+        await run(settings with { Postgres = local.Server });
+    }
+
+    private static async Task<IReadOnlyList<Migration>> ApplyMigrationsAsync(Settings settings, CancellationToken ct)
+    {
+        await using var database = Database.CreateUnhurried(settings);
+        return await new Migrator(database, Migration.All).MigrateAsync(ct);
+    }
+
+    /// <summary>Nobody's database is changed unasked, and a server that is away for a moment does not keep the shop closed.</summary>
+    /// <exception cref="MigrationException">The database is newer than the program.</exception>
+    private static async Task WarnOfDatabaseAsync(Settings settings, CancellationToken ct)
+    {
+        try
+        {
+            await using var database = Database.CreateUnhurried(settings);
+            var pending = await new Migrator(database, Migration.All).PendingAsync(ct);
+            if (pending.Count > 0)
+            {
+                await Console.Error.WriteLineAsync(
+                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. Until then the shop is not ready.");
+            }
+        }
+        catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)
+        {
+            await Console.Error.WriteLineAsync($"WARNING - the database does not answer: {failure.Message}");
+        }
     }
 }

@@ -15,7 +15,7 @@ public sealed record Liveness
 public static class HealthEndpoints
 {
     public static IServiceCollection AddShopHealth(this IServiceCollection services) =>
-        services.AddSingleton<DatabaseProbe>().AddSingleton<PoolGauge>().AddSingleton<HealthCheck>();
+        services.AddSingleton<DatabaseProbe>().AddSingleton<PoolGauge>().AddSingleton<HealthCheck>().AddSingleton<SchemaCheck>();
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
@@ -42,9 +42,13 @@ public static class HealthEndpoints
     public static Ok<Liveness> Live() => TypedResults.Ok(new Liveness { Status = "alive" });
 
     /// <summary>Tell whether to send requests here</summary>
-    /// <remarks>503 while the program stops, so that a proxy goes elsewhere first.</remarks>
-    public static Results<Ok<Liveness>, JsonHttpResult<Liveness>> Ready(IHostApplicationLifetime lifetime) =>
-        lifetime.ApplicationStopping.IsCancellationRequested
-            ? TypedResults.Json(new Liveness { Status = "stopping" }, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable)
-            : TypedResults.Ok(new Liveness { Status = "ready" });
+    /// <remarks>503 while a migration is pending, and while the program stops, so that a proxy goes elsewhere first.</remarks>
+    public static async Task<Results<Ok<Liveness>, JsonHttpResult<Liveness>>> Ready(
+        IHostApplicationLifetime lifetime, SchemaCheck schema, CancellationToken ct)
+    {
+        var obstacle = lifetime.ApplicationStopping.IsCancellationRequested ? "stopping" : await schema.ObstacleAsync(ct);
+        return obstacle is null
+            ? TypedResults.Ok(new Liveness { Status = "ready" })
+            : TypedResults.Json(new Liveness { Status = obstacle }, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
 }

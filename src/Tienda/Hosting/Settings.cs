@@ -27,6 +27,9 @@ public sealed record Settings
     /// <summary>Folder of everything that the embedded mode keeps: ./data.</summary>
     public string DataFolder { get; init; } = Path.GetFullPath("data");
 
+    /// <summary>Where the embedded mode looks for PostgreSQL's programs, after the usual folders (PATH).</summary>
+    public string SearchPath { get; init; } = "";
+
     /// <summary>Connections that the pool is meant to hold (DB_POOL_SIZE).</summary>
     public int PoolSize { get; init; } = 50;
 
@@ -98,6 +101,7 @@ public sealed record Settings
         {
             Host = read.Text(HostNames) ?? defaults.Host,
             Port = read.Whole(["PORT", "API_PORT", "UVICORN_PORT"], defaults.Port, 0, 65535),
+            SearchPath = read.TextOr("PATH", defaults.SearchPath),
             PoolSize = read.Whole(["DB_POOL_SIZE"], defaults.PoolSize, 1, 10_000),
             PoolMaxOverflow = read.Whole(["DB_MAX_OVERFLOW"], defaults.PoolMaxOverflow, 0, 10_000),
             PoolTimeoutSeconds = read.Whole(["DB_POOL_TIMEOUT"], defaults.PoolTimeoutSeconds, 1, 600),

@@ -1,0 +1,61 @@
+# Sourced by run.sh and test.sh: what must be on the machine.
+
+say() { printf '%s\n' "$*" >&2; }
+
+need_dotnet() {
+    dotnet --list-sdks 2>/dev/null | grep -q '^10\.' && return
+    say "Tienda needs the .NET SDK 10: https://dotnet.microsoft.com/download/dotnet/10.0"
+    exit 1
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# The programs of PostgreSQL 15 or newer, where the program looks for them too.
+have_postgres() {
+    local folder version
+    for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin ${PATH//:/ }; do
+        [ -x "$folder/initdb" ] || continue
+        version=$("$folder/postgres" --version 2>/dev/null | sed -E 's/.*\(PostgreSQL\) ([0-9]+).*/\1/')
+        [ "${version:-0}" -ge 15 ] && return
+    done
+    return 1
+}
+
+need_postgres() {
+    have_postgres && return
+    if ! command -v apt-get >/dev/null; then
+        say "Tienda needs the programs of PostgreSQL 15 or newer (nothing has to run):"
+        say "  Fedora: sudo dnf install postgresql-server    macOS: brew install postgresql@17"
+        exit 1
+    fi
+    say "Installing the PostgreSQL programs with apt-get; no database of the system's is made or started."
+    [ "$(id -u)" = 0 ] || say "sudo may ask for your password."
+    apt_install postgresql-common
+    # Debian's package would make and start a cluster; while this file is there, it does not.
+    local off=/etc/postgresql-common/createcluster.d/tienda.conf
+    as_root mkdir -p "${off%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$off" >/dev/null
+    local installed=0
+    apt_install postgresql || installed=$?
+    as_root rm -f "$off"
+    [ "$installed" = 0 ] && have_postgres && return
+    say "PostgreSQL 15 or newer could not be installed. Older systems find it at https://apt.postgresql.org"
+    exit 1
+}
+
+# Package lists may be missing (as in container images) or old; they are fetched only then.
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null 2>&1 && return
+    as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null
+}
+
+# A clone may belong to another user than the one who builds it; git refuses to read such a one, and the build asks it for the commit.
+trust_clone() {
+    export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$PWD"
+}
+
+# Shows the output of a command only if it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1) || { local code=$?; say "$output"; return "$code"; }
+}

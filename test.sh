@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Builds, checks the format, runs the tests and ends with "N passed, N failed".
+# ./test.sh NAME runs the tests whose class or method has NAME in its name.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+. scripts/tools.sh
+
+fail() { say "$*"; echo "0 passed, 1 failed"; exit 1; }
+
+need_dotnet
+need_postgres
+trust_clone
+quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."
+quietly dotnet build Tienda.slnx -c Release --no-restore --nologo || fail "The build fails."
+quietly dotnet format Tienda.slnx --verify-no-changes --no-restore || fail "The format is not clean: run dotnet format."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() { dotnet test --solution Tienda.slnx -c Release --no-build --no-progress --no-ansi "$@" 2>&1 | tee -a "$log"; }
+
+# The last word of the summary's lines "succeeded: N" and "failed: N", over all runs. No test in a project is no failure (8).
+if [ $# -eq 0 ]; then
+    run
+    code=$?
+else
+    # Two runs, since filters by class and by method are joined with "and".
+    run --filter-class "*$1*" --ignore-exit-code 8
+    code=$?
+    run --filter-method "*$1*" --filter-not-class "*$1*" --ignore-exit-code 8
+    code=$((code + $?))
+fi
+
+sum() { sed -nE "s/^ *$1: ([0-9]+)$/\1/p" "$log" | awk '{ n += $1 } END { print n + 0 }'; }
+passed=$(sum succeeded) failed=$(sum failed)
+if [ "$failed" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$passed" -eq 0 ]; }; then
+    say "The tests did not run to their end, or there was none."
+    failed=1
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,4 +1,5 @@
 using Tienda.Data;
+using Tienda.Demo;
 
 namespace Tienda.Hosting;
 
@@ -23,5 +24,16 @@ public static class Commands
         }
 
         await Console.Out.WriteLineAsync(applied.Count == 0 ? "The database is up to date." : "The database is now up to date.");
+    }
+
+    public static async Task SeedAsync(Settings settings, DemoSizes sizes, CancellationToken ct)
+    {
+        await using var database = Database.CreateUnhurried(settings);
+        await new Migrator(database, Migration.All).MigrateAsync(ct);
+        var complete = await DemoData.SeedAsync(
+            database, sizes, step => Console.Out.WriteLine($"{step.What,-9}{step.Done,8} / {step.Total}"), ct);
+        await Console.Out.WriteLineAsync(complete
+            ? $"Every demonstration client signs in with the password {DemoPeople.Password}; GET /clients lists their e-mails."
+            : "Orders were left out: they need at least one demonstration product and client.");
     }
 }

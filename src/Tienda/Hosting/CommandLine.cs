@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using Tienda.Data;
+using Tienda.Demo;
 
 namespace Tienda.Hosting;
 
@@ -23,12 +25,16 @@ public static class CommandLine
 
     // What shells expect of a program that Ctrl+C ended before its work was done.
     private const int Interrupted = 130;
+    private static readonly Option<int> Products = Count("--products", 1000, DemoSizes.MaximumRecords);
+    private static readonly Option<int> Clients = Count("--clients", 200, DemoSizes.MaximumRecords);
+    private static readonly Option<int> Orders = Count("--orders", 500, DemoSizes.MaximumOrders);
 
     public static Task<int> RunAsync(string[] args)
     {
         var root = new RootCommand("Tienda, a self-hosted shop back end. Without a command it serves the API.") { EnvFile };
         root.Subcommands.Add(Serving(new Command("serve", "Serve the API (the default)")));
         root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
+        root.Subcommands.Add(Seeding(new Command("seed", "Add demonstration data up to the given sizes; what is there stays")));
         Serving(root);
         // Its default gives a command two seconds after Ctrl+C. Requests get SHUTDOWN_TIMEOUT to finish, and then PostgreSQL stops.
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
@@ -42,14 +48,44 @@ public static class CommandLine
         return Runs(command, Commands.ServeAsync);
     }
 
+    private static Command Seeding(Command command)
+    {
+        command.Options.Add(Products);
+        command.Options.Add(Clients);
+        command.Options.Add(Orders);
+        return Runs(command, (settings, result, ct) => Commands.SeedAsync(settings, new DemoSizes(
+            result.GetValue(Products), result.GetValue(Clients), result.GetValue(Orders)), ct));
+    }
+
+    private static Option<int> Count(string name, int usual, int maximum) => new(name)
+    {
+        Description = string.Create(CultureInfo.InvariantCulture, $"How many there shall be, 0 to {maximum}"),
+        HelpName = "NUMBER",
+        DefaultValueFactory = _ => usual,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > maximum)
+            {
+                result.AddError(
+                    string.Create(CultureInfo.InvariantCulture, $"{name} takes a whole number from 0 to {maximum}, not '{text}'."));
+            }
+
+            return count;
+        },
+    };
+
+    private static T Runs<T>(T command, Func<Settings, CancellationToken, Task> run) where T : Command =>
+        Runs(command, (settings, _, ct) => run(settings, ct));
+
     /// <summary>Reads the settings, runs, and turns what an operator can put right into one clear message and exit code 1.</summary>
-    private static T Runs<T>(T command, Func<Settings, CancellationToken, Task> run) where T : Command
+    private static T Runs<T>(T command, Func<Settings, ParseResult, CancellationToken, Task> run) where T : Command
     {
         command.SetAction(async (result, ct) =>
         {
             try
             {
-                await run(Settings.Load(Overrides(result), result.GetValue(EnvFile)), ct);
+                await run(Settings.Load(Overrides(result), result.GetValue(EnvFile)), result, ct);
                 return 0;
             }
             catch (Exception mistake) when (

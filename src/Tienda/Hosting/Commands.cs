@@ -1,10 +1,14 @@
 using Tienda.Data;
+using Tienda.Demo;
 
 namespace Tienda.Hosting;
 
 /// <summary>What the commands do.</summary>
 public static class Commands
 {
+    // What a new private database begins with.
+    private static readonly DemoSizes FirstSizes = new(Products: 100, Clients: 20, Orders: 40);
+
     public static async Task ServeAsync(Settings settings, CancellationToken ct)
     {
         await using var local = settings.EmbeddedPostgres ? await LocalPostgres.StartAsync(settings, ct) : null;
@@ -15,7 +19,7 @@ public static class Commands
         else
         {
             settings = settings with { Postgres = local.Server };
-            await ApplyMigrationsAsync(settings, ct);
+            await PrepareOwnDatabaseAsync(settings, ct);
         }
 
         ListeningException.ThrowIfTaken(settings);
@@ -39,6 +43,21 @@ public static class Commands
         },
         ct);
 
+    /// <summary>Adds demonstration data up to the given sizes.</summary>
+    public static Task SeedAsync(Settings settings, DemoSizes sizes, CancellationToken ct) => WithDatabaseAsync(
+        settings,
+        async reachable =>
+        {
+            await ApplyMigrationsAsync(reachable, ct);
+            await using var database = Database.CreateUnhurried(reachable);
+            var complete = await DemoData.SeedAsync(
+                database, sizes, step => Console.Out.WriteLine($"{step.What,-9}{step.Done,8} / {step.Total}"), ct);
+            await Console.Out.WriteLineAsync(complete
+                ? $"Every demonstration client has the password {DemoPeople.Password}; GET /clients lists their e-mails."
+                : "Orders were left out: they need at least one demonstration product and client.");
+        },
+        ct);
+
     /// <summary>Runs a command on the database of the settings; a private one is started for it, or joined if the shop is open.</summary>
     private static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
     {
@@ -50,6 +69,17 @@ public static class Commands
 
         await using var local = await LocalPostgres.StartOrJoinAsync(settings, ct);
         await run(settings with { Postgres = local.Server });
+    }
+
+    /// <summary>Migrates the private database, and gives a new one something to look at.</summary>
+    private static async Task PrepareOwnDatabaseAsync(Settings settings, CancellationToken ct)
+    {
+        var applied = await ApplyMigrationsAsync(settings, ct);
+        if (applied.Count == Migration.All.Count)
+        {
+            await using var database = Database.CreateUnhurried(settings);
+            await DemoData.SeedAsync(database, FirstSizes, null, ct);
+        }
     }
 
     private static async Task<IReadOnlyList<Migration>> ApplyMigrationsAsync(Settings settings, CancellationToken ct)

@@ -64,7 +64,7 @@ public sealed class DemoHistory(IReadOnlyList<DemoBuyer> buyers, IReadOnlyList<D
         var status = Status(ref random, (today - date).Days);
         var delivery = (short)(random.Chance(65) && buyer.AddressId is not null ? 3 : random.Between(1, 2));
         var bill = Bill(ref random, status, date, new Money(lines.Sum(l => l.Offer.Price.MinorUnits * l.Quantity)));
-        List<DemoReview> reviews = status == OrderStatus.Delivered ? Reviews(ref random, lines, date) : [];
+        var reviews = status == OrderStatus.Delivered ? Reviews(ref random, lines, date) : new List<DemoReview>();
         return new DemoOrder(buyer, date, delivery, status, lines, bill, reviews);
     }
 

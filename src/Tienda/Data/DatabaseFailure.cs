@@ -9,7 +9,8 @@ namespace Tienda.Data;
 /// <param name="IsPoolExhausted">True when every connection stayed busy for DB_POOL_TIMEOUT.</param>
 /// <param name="IsOutOfRange">True when arithmetic in the database left the range of its type.</param>
 /// <param name="Message">For the log; without values of the request.</param>
-public sealed record DatabaseFailure(string? Constraint, bool Referenced, bool IsOutage, bool IsPoolExhausted, bool IsOutOfRange, string Message)
+public sealed record DatabaseFailure(
+    string? Constraint, bool Referenced, bool IsOutage, bool IsPoolExhausted, bool IsOutOfRange, string Message)
 {
     /// <summary>Reads an exception, or answers null if it does not come from the database.</summary>
     public static DatabaseFailure? Read(Exception exception) => exception switch

@@ -96,8 +96,8 @@ public sealed class ListStatement(string columns, string tables, string idColumn
             : batch.Then(
                 $"""
                 WITH few AS (SELECT count(*) AS found FROM ({matches} LIMIT {EstimateBound + 1}) AS matches)
-                SELECT CASE WHEN found <= {EstimateBound} THEN found
-                       ELSE greatest(found, (SELECT reltuples::bigint FROM pg_class WHERE oid = '{tables.Split(' ')[0]}'::regclass)) END FROM few
+                SELECT CASE WHEN found <= {EstimateBound} THEN found ELSE greatest(found,
+                    (SELECT reltuples::bigint FROM pg_class WHERE oid = '{tables.Split(' ')[0]}'::regclass)) END FROM few
                 """);
         _values.ForEach(add => add(command));
     }

@@ -144,7 +144,7 @@ public sealed class LocalCluster
             throw new LocalPostgresException($"The folder {Folder} holds files, but no PostgreSQL data: move them away first.");
         }
 
-        // Made beside its place and moved there when it is whole and on disk: a start that is cut short leaves nothing that looks like data.
+        // Made beside its place and moved there when it is whole and on disk: a start cut short leaves nothing that looks like data.
         var unfinished = Folder + ".unfinished";
         foreach (var locale in new[] { "C.UTF-8", "C" })
         {

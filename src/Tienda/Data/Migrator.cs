@@ -19,7 +19,8 @@ public sealed record Migration(int Version, string Name, string Sql)
     private static IEnumerable<Migration> Load()
     {
         var assembly = typeof(Migration).Assembly;
-        foreach (var file in assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        var files = assembly.GetManifestResourceNames().Where(n => n.EndsWith(".sql", StringComparison.Ordinal));
+        foreach (var file in files.Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(file)!);
             var name = Path.GetFileNameWithoutExtension(file);
@@ -93,7 +94,8 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
         if (applied.Keys.DefaultIfEmpty().Max() is var version && version > newest)
         {
             throw new MigrationException(
-                $"The database is at version {version}, this program knows versions up to {newest}: start a newer program, or restore a backup.");
+                $"The database is at version {version}, this program knows versions up to {newest}: "
+                + "start a newer program, or restore a backup.");
         }
 
         foreach (var migration in migrations)
@@ -101,7 +103,8 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
             if (applied.TryGetValue(migration.Version, out var old) && old.Checksum != migration.Checksum)
             {
                 throw new MigrationException(
-                    $"Migration {migration.Name} was changed after it had been applied to this database (as {old.Name}); add a new file instead.");
+                    $"Migration {migration.Name} was changed after it had been applied to this database (as {old.Name}); "
+                    + "add a new file instead.");
             }
         }
 

@@ -59,7 +59,8 @@ public sealed record SystemAccount(string? Name)
         string[] apart = File.Exists("/usr/bin/setsid") || File.Exists("/bin/setsid")
             ? ["setsid"]
             : ["perl", "-e", "use POSIX; POSIX::setsid(); exec @ARGV;"];
-        return Start(["/bin/sh", "-c", "umask 077; exec \"$@\" >>\"$0\" 2>&1 </dev/null", log, program, .. arguments], output: false, apart);
+        const string Redirected = "umask 077; exec \"$@\" >>\"$0\" 2>&1 </dev/null";
+        return Start(["/bin/sh", "-c", Redirected, log, program, .. arguments], output: false, apart);
     }
 
     private Process Start(string[] command, bool output, params string[] wrapper)

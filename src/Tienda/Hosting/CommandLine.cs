@@ -8,7 +8,12 @@ namespace Tienda.Hosting;
 /// <summary>The commands of <c>tienda</c>. Without one, it serves.</summary>
 public static class CommandLine
 {
-    private static readonly Option<string?> Host = new("--host") { Description = "Address to listen on [default: 127.0.0.1]", HelpName = "ADDRESS" };
+    private static readonly Option<string?> Host = new("--host")
+    {
+        Description = "Address to listen on [default: 127.0.0.1]",
+        HelpName = "ADDRESS",
+    };
+
     private static readonly Option<string?> Port = new("--port") { Description = "Port to listen on [default: 8000]", HelpName = "NUMBER" };
     private static readonly Option<string?> Level = new("--log-level")
     {

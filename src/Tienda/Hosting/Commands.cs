@@ -99,7 +99,8 @@ public static class Commands
             if (pending.Count > 0)
             {
                 await Console.Error.WriteLineAsync(
-                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. Until then the shop is not ready.");
+                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. "
+                    + "Until then the shop is not ready.");
             }
         }
         catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)

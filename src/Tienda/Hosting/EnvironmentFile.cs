@@ -20,7 +20,9 @@ public static class EnvironmentFile
 
             var name = line.Split('=', 2)[0].Trim();
             name = name.StartsWith("export ", StringComparison.Ordinal) ? name["export ".Length..].Trim() : name;
-            if (!line.Contains('=', StringComparison.Ordinal) || name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
+            if (!line.Contains('=', StringComparison.Ordinal)
+                || name.Length == 0
+                || !name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_'))
             {
                 throw new FormatException($"line {number} is not NAME=value");
             }

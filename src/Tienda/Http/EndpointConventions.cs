@@ -6,7 +6,7 @@ public static class EndpointConventions
     /// <summary>A write that the present state of the shop can refuse: 409.</summary>
     public static RouteHandlerBuilder MayConflict(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(409));
 
-    /// <summary>The most round trips to PostgreSQL that one request may take; a test holds every endpoint to it. One if undeclared.</summary>
+    /// <summary>The most round trips to PostgreSQL of one request; a test holds every endpoint to it. One if undeclared.</summary>
     public static RouteHandlerBuilder RoundTrips(this RouteHandlerBuilder endpoint, int most) =>
         endpoint.WithMetadata(new RoundTripBudget(most));
 }

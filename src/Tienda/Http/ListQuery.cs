@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
+using System.Text;
 
 namespace Tienda.Http;
 
@@ -20,7 +23,7 @@ public record ListQuery
     /// <summary>Continue behind the last record of an earlier answer: the value that its Link header gave.</summary>
     public Cursor? After { get; init; }
 
-    /// <summary>Ask for the X-Total-Count header: exact, or estimate (exact to 10000, beyond that from the database's statistics).</summary>
+    /// <summary>Ask for X-Total-Count: exact, or estimate (exact to 10000, beyond that from the database's statistics).</summary>
     public TotalCount? Count { get; init; }
 
     /// <summary>One record more than asked for, which tells whether there is a next page.</summary>
@@ -49,8 +52,8 @@ public sealed record Cursor(long Id, string Sort = Cursor.ById, string Key = "")
     public const string ById = "id";
 
     /// <summary>One opaque token for a URL.</summary>
-    public override string ToString() => System.Buffers.Text.Base64Url.EncodeToString(
-        System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Id}:{Sort}:{Key}")));
+    public override string ToString() => Base64Url.EncodeToString(
+        Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Id}:{Sort}:{Key}")));
 
     public static Cursor Parse(string s, IFormatProvider? provider) =>
         TryParse(s, provider, out var cursor) ? cursor : throw new FormatException();
@@ -59,9 +62,9 @@ public sealed record Cursor(long Id, string Sort = Cursor.ById, string Key = "")
     {
         result = new Cursor(0);
         var bytes = new byte[s?.Length ?? 0];
-        if (System.Buffers.Text.Base64Url.DecodeFromChars(s, bytes, out var read, out var written) is not System.Buffers.OperationStatus.Done
+        if (Base64Url.DecodeFromChars(s, bytes, out var read, out var written) is not OperationStatus.Done
             || read != s?.Length
-            || System.Text.Encoding.UTF8.GetString(bytes, 0, written).Split(':', 3) is not [var id, var sort, var key]
+            || Encoding.UTF8.GetString(bytes, 0, written).Split(':', 3) is not [var id, var sort, var key]
             || !long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var idKey)
             || key.Contains('\0', StringComparison.Ordinal))
         {

@@ -2,7 +2,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Tienda.Http;
 
-/// <summary>Refuses a request whose Accept header allows no JSON, except where the answer is something else: the page and the metrics.</summary>
+/// <summary>Refuses a request whose Accept header allows no JSON, except for the page and the metrics, which are something else.</summary>
 public sealed class Negotiation(RequestDelegate next)
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
@@ -14,11 +14,12 @@ public sealed class Negotiation(RequestDelegate next)
         var accepted = request.GetTypedHeaders().Accept;
         return accepted.Count == 0 || accepted.Any(AllowsJson) || OtherMedia.Any(path => request.Path.StartsWithSegments(path))
             ? next(context)
-            : new Problem(ProblemType.NotAcceptable, $"The answer is application/json, which Accept: {request.Headers.Accept} does not allow.")
+            : new Problem(ProblemType.NotAcceptable, $"The answer is JSON, which Accept: {request.Headers.Accept} does not allow.")
                 .ExecuteAsync(context);
     }
 
     // Who accepts only problems still gets the answer: the header of older clients names nothing else.
     private static bool AllowsJson(MediaTypeHeaderValue range) =>
-        range.Quality is not 0 && (Json.IsSubsetOf(range) || range.MediaType.Equals("application/problem+json", StringComparison.OrdinalIgnoreCase));
+        range.Quality is not 0
+        && (Json.IsSubsetOf(range) || range.MediaType.Equals("application/problem+json", StringComparison.OrdinalIgnoreCase));
 }

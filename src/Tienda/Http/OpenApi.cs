@@ -41,7 +41,7 @@ public static class OpenApi
         {
             Title = "Tienda",
             Version = BuildInfo.Version,
-            Description = "A self-hosted shop back end: products, categories, clients, addresses, orders, order details, bills and reviews. "
+            Description = "A self-hosted shop back end: products, categories, clients, addresses, orders, order details, bills, reviews. "
                 + "Money is a number with two decimals in the shop's one currency; times are RFC 3339 in UTC; "
                 + "every GET also answers HEAD; every error is application/problem+json (RFC 9457).",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
@@ -113,8 +113,8 @@ public static class OpenApi
             }
         }
 
-        if (context.Description.SupportedResponseTypes.Any(r => r.Type is { IsGenericType: true } && operation.OperationId!.StartsWith("List", StringComparison.Ordinal))
-            && operation.Responses?["200"] is OpenApiResponse page && operation.Parameters is { Count: > 0 })
+        // Every list that takes the part that is wanted answers these.
+        if (operation.Parameters?.Any(p => p.Name == "after") is true && operation.Responses?["200"] is OpenApiResponse page)
         {
             page.Headers = new Dictionary<string, IOpenApiHeader>
             {

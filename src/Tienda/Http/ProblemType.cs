@@ -40,7 +40,8 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         "Read the product again, show the new price, and repeat with it or without a price.");
 
     public static readonly ProblemType IllegalState = new("illegal-state", 409, "The order's state does not allow this",
-        "Read the order again. PENDING goes to IN_PROGRESS, that to DELIVERED, and both of the former to CANCELED; lines change only while PENDING without a bill.");
+        "Read the order again. PENDING goes to IN_PROGRESS, that to DELIVERED, and both of the former to CANCELED; "
+        + "lines change only while PENDING without a bill.");
 
     public static readonly ProblemType PayloadTooLarge = new("payload-too-large", 413, "The body is too large",
         "Send a smaller body; the detail names the limit.");

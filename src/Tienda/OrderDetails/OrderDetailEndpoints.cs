@@ -17,7 +17,8 @@ public static class OrderDetailEndpoints
         details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").MayConflict().RoundTrips(3);
         details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").MayConflict().RoundTrips(3);
         details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").MayConflict().RoundTrips(3);
-        routes.MapGet("/orders/{id_key:long:min(1)}/order_details", ListOfOrder).WithTags("Order details").WithName("ListOrderOrderDetails");
+        routes.MapGet("/orders/{id_key:long:min(1)}/order_details", ListOfOrder)
+            .WithTags("Order details").WithName("ListOrderOrderDetails");
     }
 
     /// <summary>List order details</summary>

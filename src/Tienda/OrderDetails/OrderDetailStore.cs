@@ -53,7 +53,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
 
         if (order!.Lines >= Limits.MaximumOrderLines)
         {
-            return new OrderRefusal.InvalidFields("order_id", $"already has {Limits.MaximumOrderLines} lines, the most that an order takes");
+            return new OrderRefusal.InvalidFields("order_id", $"already has {Limits.MaximumOrderLines} lines, the most there can be");
         }
 
         await using var batch = connection.CreateBatch();
@@ -149,7 +149,8 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         await using var locks = connection.CreateBatch();
         LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id);
         locks.Then($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
-        AddProductLock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)").With(id).With(otherProduct);
+        AddProductLock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)")
+            .With(id).With(otherProduct);
         await using var reader = await locks.ExecuteReaderAsync(ct);
         var order = await LockedOrder.ReadAsync(reader, ct);
         var line = (await reader.ListAsync(Read, ct)).SingleOrDefault();

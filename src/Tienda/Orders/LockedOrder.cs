@@ -3,7 +3,7 @@ using Tienda.Data;
 
 namespace Tienda.Orders;
 
-/// <summary>An order whose row this transaction holds, so that its state, its lines and its bill stay what they are until the commit.</summary>
+/// <summary>An order whose row this transaction holds, so that its state, lines and bill stay what they are until the commit.</summary>
 /// <param name="OpenBillId">Its bill that is not voided.</param>
 /// <param name="EverBilled">Whether there is any bill, also a voided one.</param>
 public sealed record LockedOrder(
@@ -32,8 +32,8 @@ public sealed record LockedOrder(
         await row.NextResultAsync(ct);
         var order = await row.ReadAsync(ct)
             ? new LockedOrder(
-                row.GetInt64(0), row.GetInt64(1), row.GetInt16(2), row.Money(3), row.GetInt16(4), row.NullableInt64(5), row.NullableInt64(6),
-                row.GetBoolean(7), row.GetInt32(8))
+                row.GetInt64(0), row.GetInt64(1), row.GetInt16(2), row.Money(3), row.GetInt16(4), row.NullableInt64(5),
+                row.NullableInt64(6), row.GetBoolean(7), row.GetInt32(8))
             : null;
         await row.NextResultAsync(ct);
         return order;

@@ -99,7 +99,8 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
         if (order.Status is not (OrderStatus.Pending or OrderStatus.Canceled))
         {
-            return new OrderRefusal.WrongState($"Order {id} is {OrderStatus.NameOf(order.Status)}; only a PENDING or CANCELED one can be deleted.");
+            return new OrderRefusal.WrongState(
+                $"Order {id} is {OrderStatus.NameOf(order.Status)}; only a PENDING or CANCELED one can be deleted.");
         }
 
         if (order.EverBilled)

@@ -120,7 +120,8 @@ public sealed class PlaceOrder(NpgsqlDataSource database)
         // Decimal, because 500 lines at the limits of price and quantity exceed 64 bits.
         var total = items.Sum(i => products[i.ProductId!.Value].Price.Amount * i.Quantity!.Value);
         return total > Limits.Total ? new OrderRefusal.InvalidFields("items", $"must not cost more than {Limits.MaximumTotal} together")
-            : request.Discount > total ? new OrderRefusal.InvalidFields("discount", $"must not exceed the order's total of {Money.From(total)}")
+            : request.Discount > total
+                ? new OrderRefusal.InvalidFields("discount", $"must not exceed the order's total of {Money.From(total)}")
             : null;
     }
 

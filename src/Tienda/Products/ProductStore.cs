@@ -19,7 +19,9 @@ public sealed class ProductStore(NpgsqlDataSource database)
         ["-price"] = (ListOrder.By<long>("price", true, ParseInt64), p => Text(p.Price.MinorUnits)),
         ["name"] = (ListOrder.By<string>("name", false, ParseText), p => p.Name),
         ["-rating"] = (ListOrder.By<decimal>("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
-        ["-created_at"] = (ListOrder.By<DateTime>("created_at", true, ParseTime), p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
+        ["-created_at"] = (
+            ListOrder.By<DateTime>("created_at", true, ParseTime),
+            p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
     };
 
     /// <summary>Whether the query's cursor belongs to its order.</summary>

@@ -50,7 +50,8 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
             }
             else
             {
-                Log.Answered(_log, id, method, path, context.Response.StatusCode, milliseconds.ToString("F1", CultureInfo.InvariantCulture));
+                var shown = milliseconds.ToString("F1", CultureInfo.InvariantCulture);
+                Log.Answered(_log, id, method, path, context.Response.StatusCode, shown);
             }
         }
     }

@@ -2,7 +2,7 @@ using OpenTelemetry.Metrics;
 
 namespace Tienda.Telemetry;
 
-/// <summary>The figures that Prometheus collects: requests, connections to PostgreSQL, and the runtime, under OpenTelemetry's names.</summary>
+/// <summary>The figures that Prometheus collects: requests, connections to PostgreSQL, the runtime, under OpenTelemetry's names.</summary>
 public static class ShopMetrics
 {
     public static IServiceCollection AddShopMetrics(this IServiceCollection services)

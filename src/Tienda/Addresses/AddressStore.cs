@@ -7,7 +7,7 @@ namespace Tienda.Addresses;
 /// <summary>The addresses in the database.</summary>
 public sealed class AddressStore(NpgsqlDataSource database)
 {
-    internal const string Columns = "id_key, street, number, city, client_id";
+    private const string Columns = "id_key, street, number, city, client_id";
 
     public Task<Page<Address>> ListAsync(ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "addresses").ReadAsync(database, query, Read, address => address.IdKey, ct);
@@ -63,7 +63,7 @@ public sealed class AddressStore(NpgsqlDataSource database)
         return await command.ExecuteNonQueryAsync(ct) > 0;
     }
 
-    internal static Address Read(NpgsqlDataReader row) => new()
+    private static Address Read(NpgsqlDataReader row) => new()
     {
         IdKey = row.GetInt64(0),
         Street = row.GetString(1),

@@ -21,7 +21,7 @@ public sealed record ClientExport
     {
         const string OfClientsOrders = "JOIN orders o ON o.id_key = x.order_id WHERE o.client_id = $1 ORDER BY x.id_key";
         batch.Then($"SELECT {ClientStore.Columns} FROM clients WHERE id_key = $1").With(clientId);
-        batch.Then($"SELECT {AddressStore.Columns} FROM addresses WHERE client_id = $1 ORDER BY id_key").With(clientId);
+        batch.Then("SELECT id_key, street, number, city, client_id FROM addresses WHERE client_id = $1 ORDER BY id_key").With(clientId);
         // Orders before what belongs to them: of an order that comes in meanwhile nothing is shown, rather than half of it.
         batch.Then(
             """
@@ -35,20 +35,24 @@ public sealed record ClientExport
             FROM bills x {OfClientsOrders}
             """)
             .With(clientId);
-        batch.Then($"SELECT {ReviewStore.Columns} FROM reviews WHERE client_id = $1 ORDER BY id_key").With(clientId);
+        batch.Then(
+            """
+            SELECT id_key, product_id, client_id, rating, comment, created_at FROM reviews WHERE client_id = $1 ORDER BY id_key
+            """)
+            .With(clientId);
     }
 
     /// <summary>Reads the results in the order of the statements, or answers null if there is no such client.</summary>
     internal static async Task<ClientExport?> ReadAsync(NpgsqlDataReader reader, CancellationToken ct)
     {
         var clients = await reader.ListAsync(ClientStore.Read, ct);
-        var addresses = await NextListAsync(reader, AddressStore.Read, ct);
+        var addresses = await NextListAsync(reader, ReadAddress, ct);
         var orders = await NextListAsync(reader, ExportedOrder.Read, ct);
         var items = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Item: ExportedItem.Read(row)), ct))
             .ToLookup(row => row.OrderId, row => row.Item);
         var bills = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Bill: ExportedBill.Read(row)), ct))
             .ToLookup(row => row.OrderId, row => row.Bill);
-        var reviews = await NextListAsync(reader, ReviewStore.Read, ct);
+        var reviews = await NextListAsync(reader, ReadReview, ct);
         return clients is not [var client] ? null : new ClientExport
         {
             Client = client,
@@ -63,6 +67,25 @@ public sealed record ClientExport
         await reader.NextResultAsync(ct);
         return await reader.ListAsync(read, ct);
     }
+
+    private static Address ReadAddress(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        Street = row.GetString(1),
+        Number = row.GetString(2),
+        City = row.GetString(3),
+        ClientId = row.GetInt64(4),
+    };
+
+    private static Review ReadReview(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        ProductId = row.GetInt64(1),
+        ClientId = row.GetInt64(2),
+        Rating = new decimal(row.GetInt16(3), 0, 0, false, 1),
+        Comment = row.NullableString(4),
+        CreatedAt = row.GetDateTime(5),
+    };
 }
 
 /// <summary>An order in a person's export, with its lines and every bill that it ever had.</summary>

@@ -20,7 +20,7 @@ public abstract record ReviewChange
 /// <summary>The reviews in the database. Triggers keep the products' ratings.</summary>
 public sealed class ReviewStore(NpgsqlDataSource database)
 {
-    internal const string Columns = "id_key, product_id, client_id, rating, comment, created_at";
+    private const string Columns = "id_key, product_id, client_id, rating, comment, created_at";
 
     // The trigger will lock the product behind the review, but a product's deletion locks its reviews behind the product.
     // Taking the product first keeps the two from waiting for each other.
@@ -104,7 +104,7 @@ public sealed class ReviewStore(NpgsqlDataSource database)
         return await batch.ExecuteNonQueryAsync(ct) > 0;
     }
 
-    internal static Review Read(NpgsqlDataReader row) => new()
+    private static Review Read(NpgsqlDataReader row) => new()
     {
         IdKey = row.GetInt64(0),
         ProductId = row.GetInt64(1),

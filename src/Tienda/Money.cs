@@ -23,7 +23,7 @@ public readonly record struct Money(long MinorUnits) : IParsable<Money>
     public static Money Parse(string s, IFormatProvider? provider) =>
         TryParse(s, provider, out var money) ? money : throw new FormatException($"'{s}' is not an amount of money.");
 
-    /// <summary>Reads digits with at most two decimals after a point. Thousands separators are refused: 10,50 must not become 1050.</summary>
+    /// <summary>Reads digits with at most two decimals after a point. No thousands separators: 10,50 must not become 1050.</summary>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Money result)
     {
         const NumberStyles Plain = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint;

@@ -10,7 +10,6 @@ public sealed class LocalCluster
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const string SocketFolderPrefix = "tienda-socket-";
-    private const long LargeLogBytes = 10 * 1024 * 1024;
 
     // sockaddr_un holds 104 bytes on macOS and 108 on Linux, for the folder, /.s.PGSQL.5432 and a final zero.
     private const int LongestSocketFolder = 85;
@@ -37,7 +36,7 @@ public sealed class LocalCluster
 
     private string PidFile => Path.Combine(Folder, "postmaster.pid");
 
-    private string Log => Path.Combine(Folder, "server.log");
+    private ServerLog Log => new(Path.Combine(Folder, "server.log"));
 
     private int? Major => File.Exists(Path.Combine(Folder, "PG_VERSION"))
         ? int.Parse(File.ReadAllText(Path.Combine(Folder, "PG_VERSION")).Trim(), CultureInfo.InvariantCulture)
@@ -91,15 +90,15 @@ public sealed class LocalCluster
         while (true)
         {
             var before = ReadPidFile();
-            var logged = RotateLog();
-            var server = _account.StartApart(Log, binaries["postgres"], arguments);
+            var logged = Log.Rotate();
+            var server = _account.StartApart(Log.File, binaries["postgres"], arguments);
             if (await BecomesReadyAsync(server, before, ct))
             {
                 return server;
             }
 
             server.Dispose();
-            var lines = LogSince(logged);
+            var lines = Log.Since(logged);
             // Connections of a server that was killed end a moment after it.
             if (!lines.Contains("shared memory block", StringComparison.Ordinal) || patience.Elapsed > OldBackendsPatience)
             {
@@ -277,29 +276,4 @@ public sealed class LocalCluster
     }
 
     private static bool IsReadyLine(string[]? lines) => lines is { Length: >= 8 } && lines[7].Trim() == "ready";
-
-    private long RotateLog()
-    {
-        var log = new FileInfo(Log);
-        if (log is { Exists: true, Length: > LargeLogBytes })
-        {
-            log.MoveTo(Log + ".1", overwrite: true);
-            return 0;
-        }
-
-        return log.Exists ? log.Length : 0;
-    }
-
-    private string LogSince(long position)
-    {
-        if (!File.Exists(Log))
-        {
-            return "(it wrote no log)";
-        }
-
-        using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        stream.Position = Math.Min(position, stream.Length);
-        using var reader = new StreamReader(stream);
-        return string.Join('\n', reader.ReadToEnd().TrimEnd().Split('\n').TakeLast(15));
-    }
 }

@@ -3,7 +3,7 @@ using Tienda.Data;
 
 namespace Tienda.Orders;
 
-/// <summary>Cancels an order: its stock goes back and its bill is voided, once, since only the holder of the order's row gets here.</summary>
+/// <summary>Cancels an order: its stock goes back and its bill is voided, once: only the holder of its row gets here.</summary>
 public static class CancelOrder
 {
     /// <summary>Adds the statements to a batch of a transaction that holds the order and found it not canceled.</summary>

@@ -54,7 +54,7 @@ public sealed class LocalPostgresTests
         await using var second = TiendaProgram.Start(folder.Path, Serve);
 
         Assert.Equal(1, await second.ExitCodeAsync());
-        Assert.Contains($"already running here (process {await File.ReadAllTextAsync(folder.Cluster + ".lock", Ct)}", second.Output);
+        Assert.Contains($"already running here (process {folder.Owner}, data in {folder.Cluster})", second.Output);
         Assert.DoesNotContain("   at ", second.Output);
         await http.GetJsonAsync("/products");
         await StopAsync(first);
@@ -206,8 +206,7 @@ public sealed class LocalPostgresTests
         using var http = await program.OpenAsync();
         await http.GetJsonAsync("/products");
 
-        var owner = int.Parse(await File.ReadAllTextAsync(folder.Cluster + ".lock", Ct), System.Globalization.CultureInfo.InvariantCulture);
-        await TiendaProgram.SignalAsync("TERM", owner);
+        await TiendaProgram.SignalAsync("TERM", folder.Owner);
         Assert.Equal(0, await program.ExitCodeAsync());
         Assert.Null(folder.Postmaster);
     }

@@ -67,10 +67,9 @@ public sealed class TiendaProgram : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-        {
-            await KillAsync();
-        }
+        // What it started holds its output open, and the wait for its end would not end.
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync().WaitAsync(Patience);
 
         _process.Dispose();
     }
@@ -138,12 +137,15 @@ public sealed class ShopFolder : IAsyncDisposable
         ? int.Parse(File.ReadLines(System.IO.Path.Combine(Cluster, "postmaster.pid")).First(), CultureInfo.InvariantCulture)
         : null;
 
+    /// <summary>The number of the program that runs on this folder.</summary>
+    public int Owner => int.Parse(File.ReadAllText(Cluster + ".pid"), CultureInfo.InvariantCulture);
+
     public async ValueTask DisposeAsync()
     {
         if (Postmaster is { } left)
         {
             await TiendaProgram.SignalAsync("QUIT", left);
-            while (Postmaster is not null)
+            for (var patience = 250; patience > 0 && Postmaster is not null && Directory.Exists($"/proc/{left}"); patience--)
             {
                 await Task.Delay(20);
             }
@@ -154,6 +156,7 @@ public sealed class ShopFolder : IAsyncDisposable
         {
             Directory.Delete(elsewhere, recursive: true);
             File.Delete(elsewhere + ".lock");
+            File.Delete(elsewhere + ".pid");
         }
 
         Directory.Delete(Root, recursive: true);

@@ -30,12 +30,12 @@ public sealed class LocalCluster
     public string Folder { get; }
 
     /// <summary>Where the socket is, or null if no server has been started since the last reboot.</summary>
-    public string? SocketFolder => ReadPidFile()?.ElementAtOrDefault(4);
+    public string? SocketFolder => PostmasterFile.Read(Folder)?.SocketFolder;
 
     /// <summary>True if a server takes connections; only the program that started it can tell whether it still lives.</summary>
-    public bool IsReady => IsReadyLine(ReadPidFile());
+    public bool IsReady => PostmasterFile.Read(Folder) is { IsReady: true };
 
-    private string PidFile => Path.Combine(Folder, "postmaster.pid");
+    private string PidFile => PostmasterFile.PathIn(Folder);
 
     private string Log => Path.Combine(Folder, "server.log");
 
@@ -90,7 +90,7 @@ public sealed class LocalCluster
         var patience = Stopwatch.StartNew();
         while (true)
         {
-            var before = ReadPidFile();
+            var before = PostmasterFile.Read(Folder);
             var logged = RotateLog();
             var server = _account.StartApart(Log, binaries["postgres"], arguments);
             if (await BecomesReadyAsync(server, before, ct))
@@ -144,7 +144,8 @@ public sealed class LocalCluster
             throw new LocalPostgresException($"The folder {Folder} holds files, but no PostgreSQL data: move them away first.");
         }
 
-        // Made beside its place and moved there when it is whole and on disk: a start that is cut short leaves nothing that looks like data.
+        // Made beside its place and moved there when it is whole and on disk: a start that is cut short leaves nothing
+        // that looks like data.
         var unfinished = Folder + ".unfinished";
         foreach (var locale in new[] { "C.UTF-8", "C" })
         {
@@ -182,7 +183,7 @@ public sealed class LocalCluster
     /// <summary>Stops the server that a killed program left, and removes what would keep a new one from starting.</summary>
     private async Task EndOrphanAsync(PostgresBinaries binaries, CancellationToken ct)
     {
-        if (ReadPidFile() is not { Length: > 0 } lines || await ReadCommandAsync(lines[0], ct) is not { } command)
+        if (PostmasterFile.Read(Folder) is not { } left || await left.ReadCommandAsync(ct) is not { } command)
         {
             // Either there was none, or PostgreSQL itself sees that it is gone. It also looks for connections that outlived it.
             return;
@@ -199,29 +200,10 @@ public sealed class LocalCluster
         }
     }
 
-    /// <summary>The command line of a process, empty if it is a zombie, null if there is none.</summary>
-    private static async Task<string?> ReadCommandAsync(string process, CancellationToken ct)
-    {
-        if (!Directory.Exists("/proc/self"))
-        {
-            var (code, command) = await SystemAccount.Own.RunAsync("ps", ["-o", "command=", "-p", process], ct);
-            return code == 0 ? command : null;
-        }
-
-        try
-        {
-            return await File.ReadAllTextAsync($"/proc/{process}/cmdline", ct);
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-    }
-
-    private async Task<bool> BecomesReadyAsync(Process server, string[]? before, CancellationToken ct)
+    private async Task<bool> BecomesReadyAsync(Process server, PostmasterFile? before, CancellationToken ct)
     {
         // A server that was killed leaves its file, in which it is ready.
-        while (ReadPidFile() is var lines && (!IsReadyLine(lines) || (before is not null && lines!.SequenceEqual(before))))
+        while (PostmasterFile.Read(Folder) is not { IsReady: true } file || file.IsSameAs(before))
         {
             if (server.HasExited)
             {
@@ -262,21 +244,6 @@ public sealed class LocalCluster
             Directory.Delete(folder, recursive: true);
         }
     }
-
-    // Lines: process, data folder, start time, port, socket folder, address, shared memory, state.
-    private string[]? ReadPidFile()
-    {
-        try
-        {
-            return File.Exists(PidFile) ? File.ReadAllLines(PidFile) : null;
-        }
-        catch (FileNotFoundException)
-        {
-            return null;
-        }
-    }
-
-    private static bool IsReadyLine(string[]? lines) => lines is { Length: >= 8 } && lines[7].Trim() == "ready";
 
     private long RotateLog()
     {

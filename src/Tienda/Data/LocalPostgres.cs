@@ -86,8 +86,8 @@ public sealed class LocalPostgres : IAsyncDisposable
                 if (!mayJoin)
                 {
                     throw new LocalPostgresException(
-                        $"Tienda is already running here (process {await File.ReadAllTextAsync(OwnerFile(cluster), ct)}, data in {cluster.Folder}). "
-                        + "Stop it first, or start this one in another folder.");
+                        $"Tienda is already running here (process {await File.ReadAllTextAsync(OwnerFile(cluster), ct)}, "
+                        + $"data in {cluster.Folder}). Stop it first, or start this one in another folder.");
                 }
 
                 if (cluster.IsReady)
@@ -162,7 +162,8 @@ public sealed class LocalPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection(
             $"Host={_cluster.SocketFolder};Username=tienda;Database=postgres;Pooling=false;Gss Encryption Mode=Disable");
         await connection.OpenAsync(ct);
-        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection).With(DatabaseName);
+        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection)
+            .With(DatabaseName);
         if (await exists.ExecuteScalarAsync(ct) is true)
         {
             return;

@@ -25,7 +25,8 @@ public sealed partial record PostgresBinaries(string Folder, int Major)
 
     /// <summary>True if the statistics of statements can be loaded.</summary>
     public bool HasStatementStatistics => LibraryFolders.Any(folder =>
-        File.Exists(Path.Combine(Folder, folder, "pg_stat_statements.so")) || File.Exists(Path.Combine(Folder, folder, "pg_stat_statements.dylib")));
+        File.Exists(Path.Combine(Folder, folder, "pg_stat_statements.so"))
+        || File.Exists(Path.Combine(Folder, folder, "pg_stat_statements.dylib")));
 
     /// <summary>The programs that match an existing cluster, or the newest.</summary>
     /// <param name="major">Major version of the cluster, or null if it is still to be made.</param>

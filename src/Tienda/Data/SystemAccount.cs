@@ -61,7 +61,8 @@ public sealed record SystemAccount(string? Name)
         string[] apart = File.Exists("/usr/bin/setsid") || File.Exists("/bin/setsid")
             ? ["setsid"]
             : ["perl", "-e", "use POSIX; POSIX::setsid(); exec @ARGV;"];
-        return Start(["/bin/sh", "-c", "umask 077; exec \"$@\" >>\"$0\" 2>&1", log, program, .. arguments], output: false, [.. silent, .. apart]);
+        string[] logging = ["/bin/sh", "-c", "umask 077; exec \"$@\" >>\"$0\" 2>&1", log];
+        return Start([.. logging, program, .. arguments], output: false, [.. silent, .. apart]);
     }
 
     private Process Start(string[] command, bool output, params string[] wrapper)

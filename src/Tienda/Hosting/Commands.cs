@@ -64,12 +64,13 @@ public static class Commands
     {
         try
         {
-            await using var database = Database.CreateUnhurried(settings);
+            await using var database = Database.CreateProbe(settings);
             var pending = await new Migrator(database, Migration.All).PendingAsync(ct);
             if (pending.Count > 0)
             {
                 await Console.Error.WriteLineAsync(
-                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. Until then the shop is not ready.");
+                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. "
+                    + "Until then the shop is not ready.");
             }
         }
         catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)

@@ -49,7 +49,8 @@ public sealed class StartTests(ShopApp shop)
 
         await using (var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server }))
         {
-            await using var newer = database.CreateCommand("INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'x', 'x')");
+            await using var newer = database.CreateCommand(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'x', 'x')");
             await newer.ExecuteNonQueryAsync(Ct);
         }
 

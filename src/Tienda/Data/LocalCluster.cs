@@ -10,6 +10,7 @@ public sealed class LocalCluster
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const string SocketFolderPrefix = "tienda-socket-";
+    private const long LargeLogBytes = 10 * 1024 * 1024;
 
     // sockaddr_un holds 104 bytes on macOS and 108 on Linux, for the folder, /.s.PGSQL.5432 and a final zero.
     private const int LongestSocketFolder = 85;
@@ -29,14 +30,14 @@ public sealed class LocalCluster
     public string Folder { get; }
 
     /// <summary>Where the socket is, or null if no server has been started since the last reboot.</summary>
-    public string? SocketFolder => ReadPidFile()?.ElementAtOrDefault(4);
+    public string? SocketFolder => PostmasterFile.Read(Folder)?.SocketFolder;
 
     /// <summary>True if a server takes connections; only the program that started it can tell whether it still lives.</summary>
-    public bool IsReady => IsReadyLine(ReadPidFile());
+    public bool IsReady => PostmasterFile.Read(Folder) is { IsReady: true };
 
-    private string PidFile => Path.Combine(Folder, "postmaster.pid");
+    private string PidFile => PostmasterFile.PathIn(Folder);
 
-    private ServerLog Log => new(Path.Combine(Folder, "server.log"));
+    private string Log => Path.Combine(Folder, "server.log");
 
     private int? Major => File.Exists(Path.Combine(Folder, "PG_VERSION"))
         ? int.Parse(File.ReadAllText(Path.Combine(Folder, "PG_VERSION")).Trim(), CultureInfo.InvariantCulture)
@@ -89,16 +90,16 @@ public sealed class LocalCluster
         var patience = Stopwatch.StartNew();
         while (true)
         {
-            var before = ReadPidFile();
-            var logged = Log.Rotate();
-            var server = _account.StartApart(Log.File, binaries["postgres"], arguments);
+            var before = PostmasterFile.Read(Folder);
+            var logged = RotateLog();
+            var server = _account.StartApart(Log, binaries["postgres"], arguments);
             if (await BecomesReadyAsync(server, before, ct))
             {
                 return server;
             }
 
             server.Dispose();
-            var lines = Log.Since(logged);
+            var lines = LogSince(logged);
             // Connections of a server that was killed end a moment after it.
             if (!lines.Contains("shared memory block", StringComparison.Ordinal) || patience.Elapsed > OldBackendsPatience)
             {
@@ -143,7 +144,8 @@ public sealed class LocalCluster
             throw new LocalPostgresException($"The folder {Folder} holds files, but no PostgreSQL data: move them away first.");
         }
 
-        // Made beside its place and moved there when it is whole and on disk: a start cut short leaves nothing that looks like data.
+        // Made beside its place and moved there when it is whole and on disk: a start that is cut short leaves nothing
+        // that looks like data.
         var unfinished = Folder + ".unfinished";
         foreach (var locale in new[] { "C.UTF-8", "C" })
         {
@@ -181,7 +183,7 @@ public sealed class LocalCluster
     /// <summary>Stops the server that a killed program left, and removes what would keep a new one from starting.</summary>
     private async Task EndOrphanAsync(PostgresBinaries binaries, CancellationToken ct)
     {
-        if (ReadPidFile() is not { Length: > 0 } lines || await ReadCommandAsync(lines[0], ct) is not { } command)
+        if (PostmasterFile.Read(Folder) is not { } left || await left.ReadCommandAsync(ct) is not { } command)
         {
             // Either there was none, or PostgreSQL itself sees that it is gone. It also looks for connections that outlived it.
             return;
@@ -198,29 +200,10 @@ public sealed class LocalCluster
         }
     }
 
-    /// <summary>The command line of a process, empty if it is a zombie, null if there is none.</summary>
-    private static async Task<string?> ReadCommandAsync(string process, CancellationToken ct)
-    {
-        if (!Directory.Exists("/proc/self"))
-        {
-            var (code, command) = await SystemAccount.Own.RunAsync("ps", ["-o", "command=", "-p", process], ct);
-            return code == 0 ? command : null;
-        }
-
-        try
-        {
-            return await File.ReadAllTextAsync($"/proc/{process}/cmdline", ct);
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-    }
-
-    private async Task<bool> BecomesReadyAsync(Process server, string[]? before, CancellationToken ct)
+    private async Task<bool> BecomesReadyAsync(Process server, PostmasterFile? before, CancellationToken ct)
     {
         // A server that was killed leaves its file, in which it is ready.
-        while (ReadPidFile() is var lines && (!IsReadyLine(lines) || (before is not null && lines!.SequenceEqual(before))))
+        while (PostmasterFile.Read(Folder) is not { IsReady: true } file || file.IsSameAs(before))
         {
             if (server.HasExited)
             {
@@ -262,18 +245,28 @@ public sealed class LocalCluster
         }
     }
 
-    // Lines: process, data folder, start time, port, socket folder, address, shared memory, state.
-    private string[]? ReadPidFile()
+    private long RotateLog()
     {
-        try
+        var log = new FileInfo(Log);
+        if (log is { Exists: true, Length: > LargeLogBytes })
         {
-            return File.Exists(PidFile) ? File.ReadAllLines(PidFile) : null;
+            log.MoveTo(Log + ".1", overwrite: true);
+            return 0;
         }
-        catch (FileNotFoundException)
-        {
-            return null;
-        }
+
+        return log.Exists ? log.Length : 0;
     }
 
-    private static bool IsReadyLine(string[]? lines) => lines is { Length: >= 8 } && lines[7].Trim() == "ready";
+    private string LogSince(long position)
+    {
+        if (!File.Exists(Log))
+        {
+            return "(it wrote no log)";
+        }
+
+        using var stream = new FileStream(Log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        stream.Position = Math.Min(position, stream.Length);
+        using var reader = new StreamReader(stream);
+        return string.Join('\n', reader.ReadToEnd().TrimEnd().Split('\n').TakeLast(15));
+    }
 }

@@ -78,7 +78,7 @@ public sealed class LocalPostgres : IAsyncDisposable
             var cluster = await LocalCluster.LocateAsync(settings.DataFolder, ct);
             while (true)
             {
-                if (TryLock(cluster.Folder + ".lock") is { } taken)
+                if (TryLock(cluster) is { } taken)
                 {
                     return await StartAsync(new LocalPostgres(cluster, settings, taken), ct);
                 }
@@ -86,8 +86,8 @@ public sealed class LocalPostgres : IAsyncDisposable
                 if (!mayJoin)
                 {
                     throw new LocalPostgresException(
-                        $"Tienda is already running here (process {ReadOwner(cluster.Folder + ".lock")}, data in {cluster.Folder}). "
-                        + "Stop it first, or start this one in another folder.");
+                        $"Tienda is already running here (process {await File.ReadAllTextAsync(OwnerFile(cluster), ct)}, "
+                        + $"data in {cluster.Folder}). Stop it first, or start this one in another folder.");
                 }
 
                 if (cluster.IsReady)
@@ -162,8 +162,8 @@ public sealed class LocalPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection(
             $"Host={_cluster.SocketFolder};Username=tienda;Database=postgres;Pooling=false;Gss Encryption Mode=Disable");
         await connection.OpenAsync(ct);
-        await using var exists =
-            new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection).With(DatabaseName);
+        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection)
+            .With(DatabaseName);
         if (await exists.ExecuteScalarAsync(ct) is true)
         {
             return;
@@ -181,29 +181,20 @@ public sealed class LocalPostgres : IAsyncDisposable
         }
     }
 
-    private static FileStream? TryLock(string path)
+    private static FileStream? TryLock(LocalCluster cluster)
     {
-        FileStream file;
         try
         {
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var file = new FileStream(cluster.Folder + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            File.WriteAllText(OwnerFile(cluster), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            return file;
         }
         catch (IOException held) when (held.HResult is 11 or 35) // EWOULDBLOCK on Linux and on macOS
         {
             return null;
         }
-
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-        file.Flush();
-        return file;
     }
 
-    private static string ReadOwner(string path)
-    {
-        // Sharing everything asks for no lock.
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(file);
-        return reader.ReadToEnd();
-    }
+    // .NET locks what it reads too, so that the number cannot be in the locked file.
+    private static string OwnerFile(LocalCluster cluster) => cluster.Folder + ".pid";
 }

@@ -56,11 +56,13 @@ public sealed record SystemAccount(string? Name)
     /// <summary>Starts a program in a session of its own, so that Ctrl+C in the terminal does not reach it. It writes to a file.</summary>
     public Process StartApart(string log, string program, string[] arguments)
     {
+        // Not even the wrappers may keep this program's output open: whoever reads it waits for its end.
+        string[] silent = ["/bin/sh", "-c", "exec \"$@\" >/dev/null 2>&1 </dev/null", "sh"];
         string[] apart = File.Exists("/usr/bin/setsid") || File.Exists("/bin/setsid")
             ? ["setsid"]
             : ["perl", "-e", "use POSIX; POSIX::setsid(); exec @ARGV;"];
-        const string Redirected = "umask 077; exec \"$@\" >>\"$0\" 2>&1 </dev/null";
-        return Start(["/bin/sh", "-c", Redirected, log, program, .. arguments], output: false, apart);
+        string[] logging = ["/bin/sh", "-c", "umask 077; exec \"$@\" >>\"$0\" 2>&1", log];
+        return Start([.. logging, program, .. arguments], output: false, [.. silent, .. apart]);
     }
 
     private Process Start(string[] command, bool output, params string[] wrapper)

@@ -94,7 +94,7 @@ public static class Commands
     {
         try
         {
-            await using var database = Database.CreateUnhurried(settings);
+            await using var database = Database.CreateProbe(settings);
             var pending = await new Migrator(database, Migration.All).PendingAsync(ct);
             if (pending.Count > 0)
             {

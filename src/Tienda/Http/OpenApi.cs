@@ -14,6 +14,10 @@ public static class OpenApi
 {
     private const string ProblemMediaType = "application/problem+json";
 
+    // The order in which the page shows them.
+    private static readonly string[] Tags =
+        ["Shop", "Products", "Categories", "Reviews", "Clients", "Addresses", "Orders", "Order details", "Bills", "Errors", "Health"];
+
     public static IServiceCollection AddShopOpenApi(this IServiceCollection services) => services.AddOpenApi(options =>
     {
         options.AddDocumentTransformer(Introduce);
@@ -32,6 +36,9 @@ public static class OpenApi
             page.OpenApiRoutePattern = "/openapi.json";
             page.DefaultFonts = false;
             page.Telemetry = false;
+            page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
+            page.Agent = new ScalarAgentOptions { Disabled = true };
+            page.DynamicBaseServerUrl = true;
         }).ExcludeFromDescription();
     }
 
@@ -48,6 +55,7 @@ public static class OpenApi
         };
         // The address depends on who asks, and the document is compared with a committed one.
         document.Servers = [];
+        document.Tags = Tags.Select(name => new OpenApiTag { Name = name }).ToHashSet();
         return Task.CompletedTask;
     }
 

@@ -28,7 +28,6 @@ public static class Logging
                         Category = System.Text.Json.JsonEncodedText.Encode("category"),
                         Message = System.Text.Json.JsonEncodedText.Encode("message"),
                     };
-                    json.KeyNameMutator = KeyNameMutator.LowerFirstCharacter;
                 });
             }
             else

@@ -70,8 +70,9 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
         [LoggerMessage(LogLevel.Information, "[{RequestId}] ← {Method} {Path} - {Status} ({Milliseconds}ms)")]
         public static partial void Answered(ILogger logger, string requestId, string method, string path, int status, string milliseconds);
 
-        [LoggerMessage(LogLevel.Information, "{RequestId} {Method} {Path} {Client} {Status} {Milliseconds}")]
+        // The names stand in the JSON as they are here.
+        [LoggerMessage(LogLevel.Information, "{request_id} {method} {path} {client} {status} {duration_ms}")]
         public static partial void Request(
-            ILogger logger, string requestId, string method, string path, string client, int status, double milliseconds);
+            ILogger logger, string request_id, string method, string path, string client, int status, double duration_ms);
     }
 }

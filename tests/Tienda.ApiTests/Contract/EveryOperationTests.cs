@@ -74,6 +74,41 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 
     [Theory]
     [MemberData(nameof(All))]
+    public async Task A_get_also_answers_head_and_takes_a_trailing_slash(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        if (example.Method != "GET")
+        {
+            return;
+        }
+
+        using var head = await SendAsync(example with { Method = "HEAD" });
+        using var slash = await SendAsync(example with { Path = example.Path.Split('?')[0].TrimEnd('/') + "/" });
+
+        Assert.Equal(200, (int)head.StatusCode);
+        Assert.Equal("application/json", head.Content.Headers.ContentType!.MediaType);
+        Assert.Empty(await head.Content.ReadAsByteArrayAsync(Ct));
+        Assert.Equal(200, (int)slash.StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public async Task What_was_created_is_found_at_its_location(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        if (example.Status != 201)
+        {
+            return;
+        }
+
+        using var response = await SendAsync(example);
+        var found = await counted.Http.GetJsonAsync(response.Headers.Location!.ToString());
+
+        Assert.Equal((await response.JsonAsync()).ToJsonString(), found.ToJsonString());
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
     public async Task A_path_id_that_is_none_leads_nowhere(string operation)
     {
         var example = await Operations.Examples[operation](shop.Given);

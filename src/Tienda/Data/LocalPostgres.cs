@@ -86,7 +86,7 @@ public sealed class LocalPostgres : IAsyncDisposable
                 if (!mayJoin)
                 {
                     throw new LocalPostgresException(
-                        $"Tienda is already running here (process {ReadOwner(cluster.Folder + ".lock")}, data in {cluster.Folder}). "
+                        $"Tienda is already running here (process {File.ReadAllText(OwnerFile(cluster.Folder + ".lock"))}, data in {cluster.Folder}). "
                         + "Stop it first, or start this one in another folder.");
                 }
 
@@ -193,17 +193,10 @@ public sealed class LocalPostgres : IAsyncDisposable
             return null;
         }
 
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-        file.Flush();
+        File.WriteAllText(OwnerFile(path), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         return file;
     }
 
-    private static string ReadOwner(string path)
-    {
-        // Sharing everything asks for no lock.
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(file);
-        return reader.ReadToEnd();
-    }
+    // A file of its own: .NET cannot open a file that another process has locked, not even to read it.
+    private static string OwnerFile(string lockFile) => lockFile + ".pid";
 }

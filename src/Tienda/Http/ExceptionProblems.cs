@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Data;
-using Tienda.Hosting;
 
 namespace Tienda.Http;
 
@@ -26,8 +25,6 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
     {
         switch (exception)
         {
-            case BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }:
-                return new Problem(ProblemType.PayloadTooLarge, $"The body is larger than {ShopServer.MaximumBodyBytes} bytes.");
             case BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType }:
                 return new Problem(ProblemType.UnsupportedMediaType, FrameworkProblems.MediaTypeDetail(context.Request));
             case BadHttpRequestException { InnerException: JsonException json }:

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using Tienda.Hosting;
 
 namespace Tienda.Http;
 
@@ -29,16 +31,20 @@ public sealed class FrameworkProblems : IProblemDetailsWriter
         {
             StatusCodes.Status404NotFound => $"The shop has nothing at {request.Path}.",
             StatusCodes.Status405MethodNotAllowed => $"{request.Path} does not answer {request.Method}.",
+            StatusCodes.Status413PayloadTooLarge => TooLargeDetail,
             StatusCodes.Status415UnsupportedMediaType => MediaTypeDetail(request),
             _ => ProblemType.ForStatus(status).Title + ".",
         };
         return new Problem(ProblemType.ForStatus(status), detail);
     }
 
+    private static readonly string TooLargeDetail =
+        string.Create(CultureInfo.InvariantCulture, $"The body is larger than {ShopServer.MaximumBodyBytes} bytes.");
+
     public static string MediaTypeDetail(HttpRequest request) =>
         string.IsNullOrEmpty(request.ContentType)
             ? "The Content-Type header is missing; it must be application/json."
-            : $"The body was sent as {request.ContentType}; it must be application/json.";
+            : $"The body was sent as {request.ContentType}; it must be application/json in UTF-8.";
 
     // The framework names C# members, also inside lists: Items[0].ProductId.
     private static string JsonPath(string memberPath) =>

@@ -2,7 +2,10 @@ using Microsoft.Net.Http.Headers;
 
 namespace Tienda.Http;
 
-/// <summary>Refuses a request whose Accept header allows no JSON, except for the page and the metrics, which are something else.</summary>
+/// <summary>
+/// Refuses a request whose Accept header allows no JSON, except for the page and the metrics, which are something else; and a body
+/// in another encoding than JSON's own, UTF-8, which the framework would look for by name and fail.
+/// </summary>
 public sealed class Negotiation(RequestDelegate next)
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
@@ -11,6 +14,16 @@ public sealed class Negotiation(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
+        if (MediaTypeHeaderValue.TryParse(request.ContentType, out var sent) && sent.Charset.HasValue)
+        {
+            if (!HeaderUtilities.RemoveQuotes(sent.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            {
+                return new Problem(ProblemType.UnsupportedMediaType, FrameworkProblems.MediaTypeDetail(request)).ExecuteAsync(context);
+            }
+
+            request.ContentType = sent.MediaType.Value;
+        }
+
         var accepted = request.GetTypedHeaders().Accept;
         return accepted.Count == 0 || accepted.Any(AllowsJson) || OtherMedia.Any(path => request.Path.StartsWithSegments(path))
             ? next(context)

@@ -52,12 +52,7 @@ public sealed class OrderStore(NpgsqlDataSource database)
         }
 
         await using var batch = connection.CreateBatch();
-        var cancels = request.Status == OrderStatus.Canceled && order.Status != OrderStatus.Canceled;
-        if (cancels)
-        {
-            CancelOrder.Add(batch, id);
-        }
-
+        // The order's own row first: it locks a new address, which comes before the products.
         batch.Then(
             """
             UPDATE orders SET
@@ -70,6 +65,12 @@ public sealed class OrderStore(NpgsqlDataSource database)
             .With((short?)request.Status)
             .With((short?)request.DeliveryMethod)
             .With(request.Has(nameof(request.AddressId))).With(request.AddressId);
+        var cancels = request.Status == OrderStatus.Canceled && order.Status != OrderStatus.Canceled;
+        if (cancels)
+        {
+            CancelOrder.Add(batch, id);
+        }
+
         AddFind(batch, id);
         Order? changed;
         await using (var reader = await batch.ExecuteReaderAsync(ct))

@@ -45,15 +45,25 @@ public sealed class ReviewStore(NpgsqlDataSource database)
         return await command.FirstAsync(Read, ct);
     }
 
+    /// <summary>
+    /// Writes a review. Its foreign keys would lock the product weakly and the trigger then more strongly, and a change of the product's
+    /// sku could come between; so both locks are taken at once, in the order in which a client's erasure takes them.
+    /// </summary>
     public async Task<Review> CreateAsync(CreateReviewRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
-            $"INSERT INTO reviews (product_id, client_id, rating, comment) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
+        await using var batch = database.CreateBatch();
+        batch.Then("SELECT FROM clients WHERE id_key = $1 FOR KEY SHARE").With(request.ClientId);
+        batch.Then("SELECT FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(request.ProductId);
+        batch.Then($"INSERT INTO reviews (product_id, client_id, rating, comment) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
             .With(request.ProductId)
             .With(request.ClientId)
             .With(Tenths(request.Rating!.Value))
             .With(request.Comment);
-        return (await command.FirstAsync(Read, ct))!;
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await reader.NextResultAsync(ct);
+        await reader.NextResultAsync(ct);
+        await reader.ReadAsync(ct);
+        return Read(reader);
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such review.</summary>

@@ -29,7 +29,7 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
             return;
         }
 
-        var (method, path) = (context.Request.Method, context.Request.Path.Value ?? "/");
+        var (method, path) = (context.Request.Method, LoggedPath(context.Request.Path));
         var client = context.Connection.RemoteIpAddress?.ToString() ?? "-";
         var started = Stopwatch.GetTimestamp();
         if (!settings.JsonLogs)
@@ -59,6 +59,9 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
     // What comes from outside goes into logs and headers, so only plain tokens are taken over.
     private static bool IsSane(string id) =>
         id.Length is > 0 and <= LongestRequestId && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+
+    // Escaped as in a URL: a line break in it would begin a log line of the client's own.
+    private static string LoggedPath(PathString path) => path.HasValue ? path.ToUriComponent() : "/";
 
     private static string NewId() => ActivitySpanId.CreateRandom().ToHexString();
 

@@ -85,6 +85,30 @@ public sealed partial class ProblemTests(ShopApp shop)
             response.Content.Headers.ContentType!.MediaType);
     }
 
+    [Theory]
+    [InlineData("utf-8", 422)]
+    [InlineData("\"UTF-8\"", 422)]
+    [InlineData("utf-16", 415)]
+    [InlineData("utf-7", 415)]
+    [InlineData("no-such-encoding", 415)]
+    public async Task A_body_is_in_utf8(string charset, int status)
+    {
+        using var body = new ByteArrayContent("{}"u8.ToArray());
+        body.Headers.TryAddWithoutValidation("Content-Type", $"application/json; charset={charset}");
+
+        await shop.Http.PostAsync(new Uri("/bills", UriKind.Relative), body, Ct).ShouldBeAsync(status);
+    }
+
+    [Fact]
+    public async Task A_body_that_is_too_large_is_told_the_limit()
+    {
+        using var body = new StringContent(new string(' ', 2 * 1024 * 1024), new MediaTypeHeaderValue("application/json"));
+
+        var problem = await shop.Http.PostAsync(new Uri("/bills", UriKind.Relative), body, Ct).ShouldBeAsync(413);
+
+        Assert.Equal("The body is larger than 1048576 bytes.", (string)problem["detail"]!);
+    }
+
     [Fact]
     public async Task The_database_being_away_is_a_503_with_the_time_to_come_back()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Tienda.Data;
 
 namespace Tienda.ApiTests.Orders;
 
@@ -27,6 +28,21 @@ public sealed class OrderLifeTests(ShopApp shop)
         {
             await shop.Http.PatchAsync($"/orders/{order.Id()}", new { status = steps[i] }).ShouldBeAsync(i == steps.Count - 1 ? last : 200);
         }
+    }
+
+    [Fact]
+    public async Task Canceling_does_not_wait_for_whoever_holds_the_client()
+    {
+        var (product, client) = (await shop.Given.ProductAsync(), await shop.Given.ClientAsync());
+        var order = await shop.Given.OrderForAsync(client.Id(), (product, 2)).ShouldBeAsync(201);
+        await using var connection = await shop.Database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+        await using var erasure = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await using var batch = connection.CreateBatch();
+        batch.Then("SELECT FROM clients WHERE id_key = $1 FOR UPDATE").With(client.Id());
+        await batch.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+
+        // An erasure goes on to the products, which a cancellation holds.
+        await shop.Http.PatchAsync($"/orders/{order.Id()}", new { status = 4 }).ShouldBeAsync(200);
     }
 
     [Fact]

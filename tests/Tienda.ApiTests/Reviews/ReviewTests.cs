@@ -1,9 +1,12 @@
 using System.Text.Json.Nodes;
+using Tienda.Data;
 
 namespace Tienda.ApiTests.Reviews;
 
 public sealed class ReviewTests(ShopApp shop)
 {
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task A_review_is_found_at_its_location()
     {
@@ -145,6 +148,32 @@ public sealed class ReviewTests(ShopApp shop)
             ? shop.Http.PatchAsync($"/reviews/{r.Id()}", new { rating = 2 })
             : shop.Http.DeletedAsync($"/reviews/{r.Id()}")));
         await AssertRatingAsync(product.Id(), "2.00", 10);
+    }
+
+    [Fact]
+    public async Task A_review_and_a_change_of_the_products_sku_do_not_wait_for_each_other()
+    {
+        var (product, client) = (await shop.Given.ProductAsync(), await shop.Given.ClientAsync());
+        await using var connection = await shop.Database.OpenConnectionAsync(Ct);
+        await using var change = await connection.BeginTransactionAsync(Ct);
+        await using var batch = connection.CreateBatch();
+        batch.Then("SELECT FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(product.Id());
+        await batch.ExecuteNonQueryAsync(Ct);
+
+        var review = shop.Given.ReviewAsync(product.Id(), client.Id());
+        while (await shop.Database.ValueAsync<long>(
+            $"SELECT count(*) FROM pg_stat_activity WHERE {connection.ProcessID} = ANY (pg_blocking_pids(pid))") == 0)
+        {
+            await Task.Yield();
+        }
+
+        batch.BatchCommands.Clear();
+        batch.Then("UPDATE products SET sku = 'sku-' || id_key WHERE id_key = $1").With(product.Id());
+        await batch.ExecuteNonQueryAsync(Ct);
+        await change.CommitAsync(Ct);
+
+        await review;
+        await AssertRatingAsync(product.Id(), "4.00", 1);
     }
 
     [Fact]

@@ -52,10 +52,11 @@ public sealed class ShopApp : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        Http.Dispose();
-        await _app.DisposeAsync();
-        await Database.DisposeAsync();
-        await _postgres.DisposeAsync();
+        // After a start that failed some of these are not there, and its own exception is the one to show.
+        Http?.Dispose();
+        await (_app?.DisposeAsync() ?? default);
+        await (Database?.DisposeAsync() ?? default);
+        await (_postgres?.DisposeAsync() ?? default);
     }
 }
 

@@ -37,7 +37,8 @@ public sealed class ClientErasure(NpgsqlDataSource database)
             lastname = '(deleted)',
             email = 'anonymous-' || gen_random_uuid() || '@deleted.invalid',
             telephone = NULL,
-            password_hash = NULL
+            password_hash = NULL,
+            deleted_at = coalesce(deleted_at, now())
         WHERE id_key = $1 AND EXISTS (SELECT FROM orders WHERE client_id = $1)
         """;
 

@@ -34,7 +34,7 @@ public sealed class ClientStore(NpgsqlDataSource database)
         return (await command.FirstAsync(Read, ct))!;
     }
 
-    /// <summary>Changes the fields that were sent, or answers null if there is no such client.</summary>
+    /// <summary>Changes the fields that were sent, or answers null if there is no such client, or one who was deleted.</summary>
     public async Task<Client?> UpdateAsync(long id, UpdateClientRequest request, CancellationToken ct)
     {
         await using var command = database.CreateCommand(
@@ -45,7 +45,7 @@ public sealed class ClientStore(NpgsqlDataSource database)
                 email = coalesce($4, email),
                 telephone = CASE WHEN $5 THEN $6 ELSE telephone END,
                 password_hash = coalesce($7, password_hash)
-            WHERE id_key = $1
+            WHERE id_key = $1 AND deleted_at IS NULL
             RETURNING {Columns}
             """)
             .With(id)

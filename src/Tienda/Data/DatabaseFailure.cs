@@ -4,43 +4,43 @@ namespace Tienda.Data;
 
 /// <summary>What an exception says about the database, so that nobody outside this folder has to know the driver.</summary>
 /// <param name="Constraint">Name of the violated constraint, or null.</param>
-/// <param name="Referenced">True when a row that others refer to was to go.</param>
+/// <param name="Table">The table that the constraint belongs to, or null.</param>
 /// <param name="IsOutage">True when the same request may succeed a moment later.</param>
 /// <param name="IsPoolExhausted">True when every connection stayed busy for DB_POOL_TIMEOUT.</param>
 /// <param name="IsOutOfRange">True when arithmetic in the database left the range of its type.</param>
 /// <param name="Message">For the log; without values of the request.</param>
 public sealed record DatabaseFailure(
-    string? Constraint, bool Referenced, bool IsOutage, bool IsPoolExhausted, bool IsOutOfRange, string Message)
+    string? Constraint, string? Table, bool IsOutage, bool IsPoolExhausted, bool IsOutOfRange, string Message)
 {
     /// <summary>Reads an exception, or answers null if it does not come from the database.</summary>
     public static DatabaseFailure? Read(Exception exception) => exception switch
     {
         PostgresException { ConstraintName: { } constraint } violation =>
-            new DatabaseFailure(constraint, IsReferenced(violation), false, false, false, violation.MessageText),
+            new DatabaseFailure(constraint, violation.TableName, false, false, false, violation.MessageText),
         PostgresException error => new DatabaseFailure(
             null,
-            false,
+            null,
             IsOutageState(error.SqlState),
             false,
             error.SqlState == PostgresErrorCodes.NumericValueOutOfRange,
             $"{error.SqlState} {error.MessageText}"),
-        NpgsqlException error => new DatabaseFailure(null, false, true, IsExhausted(error), false, error.Message),
+        NpgsqlException error => new DatabaseFailure(null, null, true, IsExhausted(error), false, error.Message),
         _ => null,
     };
 
-    // PostgreSQL words the two sides of a foreign key differently and gives no code for it; the detail's end is stable since 7.3.
-    private static bool IsReferenced(PostgresException violation) =>
-        violation.SqlState == PostgresErrorCodes.ForeignKeyViolation
-        && violation.MessageText.StartsWith("update or delete on table", StringComparison.Ordinal);
-
     private static bool IsExhausted(NpgsqlException error) =>
         error.InnerException is TimeoutException && error.Message.Contains("pool has been exhausted", StringComparison.Ordinal);
+
+    // PostgreSQL's appendix of error codes; the driver has no name for it.
+    private const string IdleInTransactionTimeout = "25P03";
 
     private static bool IsOutageState(string state) =>
         state.StartsWith("08", StringComparison.Ordinal) // connection
         || state.StartsWith("53", StringComparison.Ordinal) // resources: disk, memory, connections
         || state.StartsWith("57", StringComparison.Ordinal) // shutting down, starting up, statement timeout
         || state.StartsWith("58", StringComparison.Ordinal) // input and output
+        || state.StartsWith("28", StringComparison.Ordinal) // sign-in refused
+        || state is PostgresErrorCodes.InvalidCatalogName or IdleInTransactionTimeout
         || state is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
             or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
             or PostgresErrorCodes.UndefinedFunction;

@@ -30,9 +30,11 @@ public static class CommandLine
 
     // What shells expect of a program that Ctrl+C ended before its work was done.
     private const int Interrupted = 130;
-    private static readonly Option<int> Products = Count("--products", 1000, DemoSizes.MaximumRecords);
-    private static readonly Option<int> Clients = Count("--clients", 200, DemoSizes.MaximumRecords);
-    private static readonly Option<int> Orders = Count("--orders", 500, DemoSizes.MaximumOrders);
+
+    private static readonly DemoSizes UsualSizes = new(Products: 1000, Clients: 200, Orders: 500);
+    private static readonly Option<int> Products = Count("--products", UsualSizes.Products, DemoSizes.MaximumRecords);
+    private static readonly Option<int> Clients = Count("--clients", UsualSizes.Clients, DemoSizes.MaximumRecords);
+    private static readonly Option<int> Orders = Count("--orders", UsualSizes.Orders, DemoSizes.MaximumOrders);
 
     public static Task<int> RunAsync(string[] args)
     {
@@ -58,15 +60,20 @@ public static class CommandLine
         command.Options.Add(Products);
         command.Options.Add(Clients);
         command.Options.Add(Orders);
-        return Runs(command, (settings, result, ct) => Commands.SeedAsync(settings, new DemoSizes(
-            result.GetValue(Products), result.GetValue(Clients), result.GetValue(Orders)), ct));
+        return Runs(command, (settings, result, ct) => Commands.SeedAsync(settings, SizesOf(result), ct));
     }
+
+    // Who asks for products wants no orders along with them.
+    private static DemoSizes SizesOf(ParseResult result) =>
+        new[] { Products, Clients, Orders }.All(size => result.GetResult(size) is null or { Implicit: true })
+            ? UsualSizes
+            : new DemoSizes(result.GetValue(Products), result.GetValue(Clients), result.GetValue(Orders));
 
     private static Option<int> Count(string name, int usual, int maximum) => new(name)
     {
-        Description = string.Create(CultureInfo.InvariantCulture, $"How many there shall be, 0 to {maximum}"),
+        Description = string.Create(
+            CultureInfo.InvariantCulture, $"How many there shall be, 0 to {maximum} [default: {usual}, or 0 beside another size]"),
         HelpName = "NUMBER",
-        DefaultValueFactory = _ => usual,
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;

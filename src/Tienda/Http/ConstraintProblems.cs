@@ -8,8 +8,7 @@ public static class ConstraintProblems
 {
     private sealed record Verdict(ProblemType Type, string? Field, string Message);
 
-    // A foreign key is violated from both sides: by a reference to nothing (the key below) and by the deletion of what is
-    // referred to ("… is referenced", which PostgreSQL reports for the table that holds the referred row).
+    // What a foreign key says to the one who refers to nothing; its other side is below.
     private static readonly Dictionary<string, Verdict> Verdicts = new()
     {
         ["categories_name_unique"] = new(ProblemType.Duplicate, "name", "is already the name of another category"),
@@ -17,7 +16,6 @@ public static class ConstraintProblems
         ["categories_no_cycle"] = new(ProblemType.InvalidValues, "parent_id", "would make the category its own ancestor"),
         ["products_sku_unique"] = new(ProblemType.Duplicate, "sku", "is already the sku of another product"),
         ["products_category_exists"] = new(ProblemType.InvalidValues, "category_id", "is not the id_key of a category"),
-        ["products_stock_limit"] = new(ProblemType.InvalidValues, "stock_change", "would bring the stock above 1000000000"),
         ["idx_clients_email"] = new(ProblemType.Duplicate, "email", "is already registered"),
         ["addresses_client_exists"] = new(ProblemType.InvalidValues, "client_id", "is not the id_key of a client"),
         ["orders_client_exists"] = new(ProblemType.InvalidValues, "client_id", "is not the id_key of a client"),

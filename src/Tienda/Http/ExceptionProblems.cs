@@ -39,7 +39,8 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
             return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
         }
 
-        if (failure.Constraint is { } constraint && ConstraintProblems.For(constraint, failure.Referenced) is { } refused)
+        if (failure.Constraint is { } constraint
+            && ConstraintProblems.For(constraint, IsReferenced(context.Request, failure)) is { } refused)
         {
             return refused;
         }
@@ -60,6 +61,12 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         Log.Unexpected(logger, exception, context.Request.Method, context.Request.Path);
         return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
     }
+
+    // A foreign key is violated from two sides: by the row that refers to nothing, or by the row that is still referred to. PostgreSQL
+    // tells them apart only in its message, whose language is the server's. Here the request does: it writes the table of the
+    // constraint, or it deletes, or writes another one.
+    private static bool IsReferenced(HttpRequest request, DatabaseFailure failure) =>
+        HttpMethods.IsDelete(request.Method) || !request.Path.StartsWithSegments("/" + failure.Table);
 
     // The framework's message names the C# type and member: Failed to bind parameter "Nullable<long> MinPrice" from "abc".
     private static string BindingDetail(string message)

@@ -10,7 +10,7 @@ namespace Tienda.OrderDetails;
 /// </summary>
 public sealed class OrderDetailStore(NpgsqlDataSource database)
 {
-    public const string Columns = "id_key, order_id, product_id, quantity, price";
+    private const string Columns = "id_key, order_id, product_id, quantity, price";
 
     private sealed record LockedProduct(long Id, Money Price, int Stock, bool Active);
 
@@ -134,14 +134,17 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         return line;
     }
 
-    public static OrderDetail Read(NpgsqlDataReader row) => new()
+    /// <summary>Reads a line whose columns begin at the given one.</summary>
+    public static OrderDetail Read(NpgsqlDataReader row, int first) => new()
     {
-        IdKey = row.GetInt64(0),
-        OrderId = row.GetInt64(1),
-        ProductId = row.GetInt64(2),
-        Quantity = row.GetInt32(3),
-        Price = row.Money(4),
+        IdKey = row.GetInt64(first),
+        OrderId = row.GetInt64(first + 1),
+        ProductId = row.GetInt64(first + 2),
+        Quantity = row.GetInt32(first + 3),
+        Price = row.Money(first + 4),
     };
+
+    private static OrderDetail Read(NpgsqlDataReader row) => Read(row, 0);
 
     private static async Task<(LockedOrder? Order, OrderDetail? Line, List<LockedProduct> Products)> LockAsync(
         NpgsqlConnection connection, long id, long? otherProduct, CancellationToken ct)

@@ -149,22 +149,30 @@ public sealed class OrderStore(NpgsqlDataSource database)
             : null;
     }
 
-    private static void AddFind(NpgsqlBatch batch, long id)
-    {
-        batch.Then($"SELECT {Columns} FROM orders o WHERE o.id_key = $1").With(id);
-        batch.Then($"SELECT {OrderDetailStore.Columns} FROM order_details WHERE order_id = $1 ORDER BY id_key").With(id);
-    }
+    // One statement, so that the total and the lines are of one moment.
+    private static void AddFind(NpgsqlBatch batch, long id) => batch.Then(
+        $"""
+        SELECT {Columns}, d.id_key, d.order_id, d.product_id, d.quantity, d.price
+        FROM orders o LEFT JOIN order_details d ON d.order_id = o.id_key
+        WHERE o.id_key = $1 ORDER BY d.id_key
+        """).With(id);
 
     private static async Task<Order?> ReadFoundAsync(NpgsqlDataReader reader, CancellationToken ct)
     {
+        const int LineColumns = 8;
         if (!await reader.ReadAsync(ct))
         {
             return null;
         }
 
-        var order = Read(reader);
-        await reader.NextResultAsync(ct);
-        return order with { Items = await reader.ListAsync(OrderDetailStore.Read, ct) };
+        var lines = new List<OrderDetail>();
+        var order = Read(reader) with { Items = lines };
+        for (var more = !reader.IsDBNull(LineColumns); more; more = await reader.ReadAsync(ct))
+        {
+            lines.Add(OrderDetailStore.Read(reader, LineColumns));
+        }
+
+        return order;
     }
 
     private static Order Read(NpgsqlDataReader row) => new()

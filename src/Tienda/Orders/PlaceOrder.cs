@@ -34,7 +34,7 @@ public sealed class PlaceOrder(NpgsqlDataSource database)
         NpgsqlConnection connection, PlaceOrderRequest request, IReadOnlyList<PlaceOrderItem> items, CancellationToken ct)
     {
         await using var batch = connection.CreateBatch();
-        batch.Then("SELECT 1 FROM clients WHERE id_key = $1 FOR KEY SHARE").With(request.ClientId!.Value);
+        batch.Then("SELECT 1 FROM clients WHERE id_key = $1 AND deleted_at IS NULL FOR KEY SHARE").With(request.ClientId!.Value);
         batch.Then("SELECT 1 FROM addresses WHERE id_key = $1 AND client_id = $2 FOR KEY SHARE")
             .With(request.AddressId).With(request.ClientId.Value);
         // NO KEY: other orders' lines that refer to these products need not wait for us.

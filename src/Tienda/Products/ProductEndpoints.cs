@@ -46,7 +46,9 @@ public static class ProductEndpoints
         await store.UpdateAsync(id, request, ct) switch
         {
             ({ } product, _) => TypedResults.Ok(product),
-            (null, { } available) => Problem.OutOfStock(id, -request.StockChange!.Value, available),
+            (null, { } stock) when request.StockChange > 0 =>
+                Problem.InvalidValue("stock_change", $"would bring the stock of {stock} above {Limits.MaximumStock}"),
+            (null, { } stock) => Problem.OutOfStock(id, -request.StockChange!.Value, stock),
             _ => Problem.NotFound("product", id),
         };
 

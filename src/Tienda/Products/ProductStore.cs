@@ -75,9 +75,9 @@ public sealed class ProductStore(NpgsqlDataSource database)
         return (await command.FirstAsync(Read, ct))!;
     }
 
-    /// <summary>Changes the fields that were sent. A restock that takes more than there is changes nothing and answers the stock.</summary>
-    /// <returns>The product as it is now, or the stock that was too small, or neither if there is no such product.</returns>
-    public async Task<(Product? Product, int? TooSmallStock)> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
+    /// <summary>Changes the fields that were sent. A restock that would leave the stock's bounds changes nothing.</summary>
+    /// <returns>The product as it is now, or the stock that stands in the way, or neither if there is no such product.</returns>
+    public async Task<(Product? Product, int? Stock)> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
         batch.Then("SELECT stock FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
@@ -92,7 +92,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
                 category_id = CASE WHEN $10 THEN $11 ELSE category_id END,
                 active = coalesce($12, active),
                 updated_at = now()
-            WHERE id_key = $1 AND coalesce($8, stock) + coalesce($9, 0) >= 0
+            WHERE id_key = $1 AND ($9::integer IS NULL OR stock::bigint + $9 BETWEEN 0 AND {Limits.MaximumStock})
             RETURNING {Columns}
             """)
             .With(id)

@@ -1,4 +1,6 @@
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
 
@@ -7,7 +9,9 @@ public static class ShopMetrics
 {
     public static IServiceCollection AddShopMetrics(this IServiceCollection services)
     {
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("tienda", serviceVersion: BuildInfo.Version))
+            .WithMetrics(metrics => metrics
             .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime")
             .AddPrometheusExporter());
         return services;

@@ -61,14 +61,21 @@ public sealed class ClientErasureTests(ShopApp shop)
     }
 
     [Fact]
-    public async Task The_record_of_nobody_can_be_sent_back()
+    public async Task Nothing_new_can_belong_to_a_client_who_was_deleted()
     {
         var client = await shop.Given.ClientAsync();
         await shop.Database.AddOrderAsync(client.Id());
         await shop.Http.DeletedAsync($"/clients/{client.Id()}").ShouldBeAsync(204);
         var nobody = await shop.Http.GetJsonAsync($"/clients/{client.Id()}");
+        var product = await shop.Given.ProductAsync();
+        object Address() => new { street = "S", number = "1", city = "C", client_id = client.Id() };
 
-        await shop.Http.PutAsync($"/clients/{client.Id()}", nobody).ShouldBeAsync(200);
+        await shop.Http.PutAsync($"/clients/{client.Id()}", nobody).ShouldBeAsync(404);
+        await shop.Given.OrderForAsync(client.Id(), (product, 1)).ShouldBeAsync(422);
+        var address = await shop.Http.PostAsync("/addresses", Address()).ShouldBeAsync(422);
+        await shop.Http.PostAsync("/reviews", new { product_id = product.Id(), client_id = client.Id(), rating = 1 }).ShouldBeAsync(422);
+
+        Assert.NotNull(address["errors"]!["client_id"]);
     }
 
     [Fact]

@@ -39,6 +39,9 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 {
     private static readonly string[] BadIds = ["0", "-1", "abc", "9223372036854775808", "1.5", "%00", "1%27%20OR%201=1"];
 
+    private static readonly string[] NeedsNoDatabase =
+        ["GetShop", "CheckHealth", "CheckLiveness", "CheckReadiness", "ListProblemTypes", "GetProblemType"];
+
     private static readonly string[] BadBodies =
         ["", "{", "[]", "null", "5", "\"x\"", "{\"surely_unknown\":1}", "{\"a\":1,\"a\":2}", "{\"name\":\"\\ud800\"}", "\u0000"];
 
@@ -69,7 +72,7 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
         using var response = await SendAsync(example);
 
         Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
-        Assert.InRange(counted.Wire.Take(), 0, counted.BudgetOf(operation));
+        Assert.InRange(counted.Wire.Take(), NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
     }
 
     [Theory]

@@ -140,6 +140,9 @@ public sealed partial class ProblemTests(ShopApp shop)
 
         Assert.Equal(503, (int)response.StatusCode);
         Assert.Equal("/errors/unavailable", (string)(await response.JsonAsync())["type"]!);
+        var health = await http.GetAsync("/health_check", Ct).ShouldBeAsync(503);
+        Assert.Equal("""{"size":1,"checked_in":0,"checked_out":1,"overflow":0,"total_capacity":1,"utilization_percent":100}""",
+            health["checks"]!["db_pool"]!.ToJsonString());
     }
 
     [Fact]

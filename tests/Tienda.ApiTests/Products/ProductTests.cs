@@ -116,4 +116,20 @@ public sealed class ProductTests(ShopApp shop)
         await shop.Http.GottenAsync($"/products/{unsold.Id()}").ShouldBeAsync(404);
         await shop.Http.PatchAsync($"/products/{unsold.Id()}", new { name = "x" }).ShouldBeAsync(404);
     }
+
+    [Fact]
+    public async Task Stock_stays_within_its_bounds_but_a_cancellation_is_never_refused()
+    {
+        var product = await shop.Given.ProductAsync(stock: 10);
+        var order = await shop.Given.OrderAsync((product, 4)).ShouldBeAsync(201);
+
+        var less = await shop.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = -7 }).ShouldBeAsync(409);
+        await shop.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = 999_999_995 }).ShouldBeAsync(422);
+        await shop.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = 999_999_994 }).ShouldBeAsync(200);
+        await shop.Http.PatchAsync($"/orders/{order.Id()}", new { status = 4 }).ShouldBeAsync(200);
+
+        await shop.Http.PatchAsync($"/products/{product.Id()}", new { active = false }).ShouldBeAsync(200);
+        Assert.Equal($$"""[{"product_id":{{product.Id()}},"requested":7,"available":6}]""", less["shortages"]!.ToJsonString());
+        Assert.Equal(1_000_000_004, (int)(await shop.Http.GetJsonAsync($"/products/{product.Id()}"))["stock"]!);
+    }
 }

@@ -65,9 +65,7 @@ CREATE TABLE products (
     -- Ratings are kept in tenths by the triggers on reviews.
     rating_sum bigint NOT NULL DEFAULT 0,
     rating_count integer NOT NULL DEFAULT 0,
-    stock integer NOT NULL
-        CONSTRAINT products_stock_not_negative CHECK (stock >= 0)
-        CONSTRAINT products_stock_limit CHECK (stock <= 1000000000),
+    stock integer NOT NULL CONSTRAINT products_stock_not_negative CHECK (stock >= 0),
     active boolean NOT NULL DEFAULT true,
     -- An index on stock itself would rewrite its entry at every sale; this column changes only when stock runs out or returns.
     in_stock boolean NOT NULL GENERATED ALWAYS AS (stock > 0) STORED,
@@ -96,8 +94,10 @@ CREATE TABLE clients (
     lastname text NOT NULL CONSTRAINT clients_lastname_length CHECK (char_length(lastname) BETWEEN 1 AND 100),
     email text NOT NULL CONSTRAINT clients_email_length CHECK (char_length(email) BETWEEN 3 AND 254),
     telephone text CONSTRAINT clients_telephone_format CHECK (telephone ~ '^\+?[1-9][0-9]{6,19}$'),
-    -- Null for a client who cannot sign in: an anonymised one.
+    -- Null for a client who cannot sign in: one who was deleted.
     password_hash text,
+    -- When the person was made anonymous because orders had to be kept. Nothing new can belong to such a client.
+    deleted_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -230,3 +230,20 @@ CREATE TRIGGER reviews_removed AFTER DELETE ON reviews
     REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION count_removed_reviews();
 CREATE TRIGGER reviews_changed AFTER UPDATE ON reviews
     REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_changed_reviews();
+
+-- The foreign key alone would still take a client who was made anonymous.
+CREATE FUNCTION refuse_deleted_client() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- Locked first, in a statement of its own: a deletion that is under way is waited for and then seen.
+    PERFORM FROM clients WHERE id_key = NEW.client_id FOR KEY SHARE;
+    IF EXISTS (SELECT FROM clients WHERE id_key = NEW.client_id AND deleted_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'client % was deleted', NEW.client_id
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = TG_TABLE_NAME || '_client_exists', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER addresses_client_not_deleted BEFORE INSERT OR UPDATE OF client_id ON addresses
+    FOR EACH ROW EXECUTE FUNCTION refuse_deleted_client();
+CREATE TRIGGER reviews_client_not_deleted BEFORE INSERT ON reviews
+    FOR EACH ROW EXECUTE FUNCTION refuse_deleted_client();

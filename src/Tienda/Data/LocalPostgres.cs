@@ -42,9 +42,6 @@ public sealed class LocalPostgres : IAsyncDisposable
     /// <summary>Where the data really are.</summary>
     public string DataFolder => _cluster.Folder;
 
-    /// <summary>True if this start made the database.</summary>
-    public bool IsNew { get; private set; }
-
     /// <summary>Starts the server of the settings' data folder.</summary>
     /// <exception cref="LocalPostgresException">It cannot run, or another program runs it already.</exception>
     public static Task<LocalPostgres> StartAsync(Settings settings, CancellationToken ct) => OpenAsync(settings, mayJoin: false, ct);
@@ -173,7 +170,6 @@ public sealed class LocalPostgres : IAsyncDisposable
         {
             await using var create = new NpgsqlCommand($"CREATE DATABASE {DatabaseName}", connection);
             await create.ExecuteNonQueryAsync(ct);
-            IsNew = true;
         }
         catch (PostgresException made) when (made.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {

@@ -12,8 +12,6 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
 {
     private const string Columns = "id_key, order_id, product_id, quantity, price";
 
-    private sealed record LockedProduct(long Id, Money Price, int Stock, bool Active);
-
     public Task<Page<OrderDetail>> ListAsync(ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "order_details").ReadAsync(database, query, Read, line => line.IdKey, ct);
 
@@ -39,10 +37,10 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         await using (var locks = connection.CreateBatch())
         {
             LockedOrder.Lock(locks, "$1", request.OrderId!.Value);
-            AddProductLock(locks, "id_key = $1").With(productId);
+            LockedProduct.Lock(locks, "id_key = $1").With(productId);
             await using var reader = await locks.ExecuteReaderAsync(ct);
             order = await LockedOrder.ReadAsync(reader, ct);
-            product = (await reader.ListAsync(ReadProduct, ct)).SingleOrDefault();
+            product = (await reader.ListAsync(LockedProduct.Read, ct)).SingleOrDefault();
         }
 
         if ((RefuseUnknown(order, product) ?? order!.RefuseLineChange() ?? RefuseSale(product!, quantity, product!.Price, request.Price))
@@ -152,13 +150,13 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         await using var locks = connection.CreateBatch();
         LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id);
         locks.Then($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
-        AddProductLock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)")
+        LockedProduct.Lock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)")
             .With(id).With(otherProduct);
         await using var reader = await locks.ExecuteReaderAsync(ct);
         var order = await LockedOrder.ReadAsync(reader, ct);
         var line = (await reader.ListAsync(Read, ct)).SingleOrDefault();
         await reader.NextResultAsync(ct);
-        return (order, line, await reader.ListAsync(ReadProduct, ct));
+        return (order, line, await reader.ListAsync(LockedProduct.Read, ct));
     }
 
     private static OrderRefusal? RefuseUnknown(LockedOrder? order, LockedProduct? product)
@@ -185,17 +183,11 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
             ? new OrderRefusal.ShortOfStock([new Shortage { ProductId = product.Id, Requested = units, Available = product.Stock }])
             : null;
 
-    private static NpgsqlBatchCommand AddProductLock(NpgsqlBatch batch, string condition) =>
-        batch.Then($"SELECT id_key, price, stock, active FROM products WHERE {condition} ORDER BY id_key FOR NO KEY UPDATE");
-
     private static void AddStockChange(NpgsqlBatch batch, long productId, int change) =>
         batch.Then("UPDATE products SET stock = stock + $2 WHERE id_key = $1").With(productId).With(change);
 
     private static void AddTotalChange(NpgsqlBatch batch, long orderId, long change) =>
         batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);
-
-    private static LockedProduct ReadProduct(NpgsqlDataReader row) =>
-        new(row.GetInt64(0), row.Money(1), row.GetInt32(2), row.GetBoolean(3));
 
     // Only the last statement of these batches answers rows; the reader stands on the first result that has columns.
     private static async Task<OrderDetail> ReadLastAsync(NpgsqlBatch batch, CancellationToken ct)

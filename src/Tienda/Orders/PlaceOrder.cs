@@ -12,8 +12,6 @@ namespace Tienda.Orders;
 /// </summary>
 public sealed class PlaceOrder(NpgsqlDataSource database)
 {
-    private sealed record LockedProduct(long Id, Money Price, int Stock, bool Active);
-
     public async Task<Outcome<Order>> RunAsync(PlaceOrderRequest request, CancellationToken ct)
     {
         var items = request.Items ?? [];
@@ -37,16 +35,14 @@ public sealed class PlaceOrder(NpgsqlDataSource database)
         batch.Then("SELECT 1 FROM clients WHERE id_key = $1 AND deleted_at IS NULL FOR KEY SHARE").With(request.ClientId!.Value);
         batch.Then("SELECT 1 FROM addresses WHERE id_key = $1 AND client_id = $2 FOR KEY SHARE")
             .With(request.AddressId).With(request.ClientId.Value);
-        // NO KEY: other orders' lines that refer to these products need not wait for us.
-        batch.Then("SELECT id_key, price, stock, active FROM products WHERE id_key = ANY ($1) ORDER BY id_key FOR NO KEY UPDATE")
+        LockedProduct.Lock(batch, "id_key = ANY ($1)")
             .With(items.Select(i => i.ProductId!.Value).Distinct().ToArray());
         await using var reader = await batch.ExecuteReaderAsync(ct);
         var client = await reader.ReadAsync(ct);
         await reader.NextResultAsync(ct);
         var address = await reader.ReadAsync(ct);
         await reader.NextResultAsync(ct);
-        var products = await reader.ListAsync(
-            row => new LockedProduct(row.GetInt64(0), row.Money(1), row.GetInt32(2), row.GetBoolean(3)), ct);
+        var products = await reader.ListAsync(LockedProduct.Read, ct);
         return (client, address, products.ToDictionary(p => p.Id));
     }
 

@@ -47,7 +47,9 @@ public sealed class ShopApp : IAsyncLifetime
 
         var app = Program.Build(settings);
         await app.StartAsync();
-        return (app, new HttpClient { BaseAddress = new Uri(app.Urls.First()) });
+        // A busy machine may take longer than the usual second to say that it wants a body.
+        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromSeconds(30) };
+        return (app, new HttpClient(handler) { BaseAddress = new Uri(app.Urls.First()) });
     }
 
     public async ValueTask DisposeAsync()

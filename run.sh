@@ -6,7 +6,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 need_dotnet
 # With a server of its own (POSTGRES_HOST, also in a settings file) the shop needs no PostgreSQL here.
-if [ -z "${POSTGRES_HOST:-}" ] && ! grep -qsE '^(export +)?POSTGRES_HOST=.' .env.production .env; then
+if [ -z "${POSTGRES_HOST:-}" ] && [[ " $* " != *" --env-file"* ]] && ! grep -qsE '^(export +)?POSTGRES_HOST=.' .env.production .env; then
     need_postgres
 fi
 

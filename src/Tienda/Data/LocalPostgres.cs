@@ -84,7 +84,7 @@ public sealed class LocalPostgres : IAsyncDisposable
                 {
                     throw new LocalPostgresException(
                         $"Tienda is already running here (process {await File.ReadAllTextAsync(OwnerFile(cluster), ct)}, "
-                        + $"data in {cluster.Folder}). Stop it first, or start this one in another folder.");
+                        + $"data in {cluster.Folder}). Stop it first, or start one with a data folder of its own.");
                 }
 
                 if (cluster.IsReady)

@@ -17,7 +17,7 @@ public static class CommandLine
     private static readonly Option<string?> Port = new("--port") { Description = "Port to listen on [default: 8000]", HelpName = "NUMBER" };
     private static readonly Option<string?> Level = new("--log-level")
     {
-        Description = "debug, info, warning or error [default: info]",
+        Description = "trace, debug, info, warning, error or critical [default: info]",
         HelpName = "LEVEL",
     };
 
@@ -72,7 +72,7 @@ public static class CommandLine
     private static Option<int> Count(string name, int usual, int maximum) => new(name)
     {
         Description = string.Create(
-            CultureInfo.InvariantCulture, $"How many there shall be, 0 to {maximum} [default: {usual}, or 0 beside another size]"),
+            CultureInfo.InvariantCulture, $"How many demonstration ones there shall be, 0 to {maximum} [default: {usual}, or 0 beside another]"),
         HelpName = "NUMBER",
         CustomParser = result =>
         {

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Data;
+using Tienda.Telemetry;
 
 namespace Tienda.Http;
 
@@ -35,7 +36,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
 
         if (DatabaseFailure.Read(exception) is not { } failure)
         {
-            Log.Unexpected(logger, exception, context.Request.Method, context.Request.Path);
+            Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
             return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
         }
 
@@ -52,13 +53,14 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
 
         if (failure.IsOutage)
         {
-            Log.Outage(logger, context.Request.Method, context.Request.Path, failure.Message);
+            Log.Outage(
+                logger, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path), failure.Message);
             return new Problem(ProblemType.Unavailable, failure.IsPoolExhausted
                 ? "Every database connection is in use."
                 : "The database cannot be reached or is overloaded.");
         }
 
-        Log.Unexpected(logger, exception, context.Request.Method, context.Request.Path);
+        Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
         return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
     }
 
@@ -127,10 +129,10 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
-        public static partial void Unexpected(ILogger logger, Exception exception, string method, string path);
+        [LoggerMessage(LogLevel.Error, "[{RequestId}] {Method} {Path} failed")]
+        public static partial void Unexpected(ILogger logger, Exception exception, string requestId, string method, string path);
 
-        [LoggerMessage(LogLevel.Warning, "{Method} {Path} could not be answered: {Reason}")]
-        public static partial void Outage(ILogger logger, string method, string path, string reason);
+        [LoggerMessage(LogLevel.Warning, "[{RequestId}] {Method} {Path} could not be answered: {Reason}")]
+        public static partial void Outage(ILogger logger, string requestId, string method, string path, string reason);
     }
 }

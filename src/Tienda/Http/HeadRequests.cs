@@ -7,6 +7,7 @@ public sealed class HeadRequests(RequestDelegate next)
 {
     public async Task InvokeAsync(HttpContext context)
     {
+        context.Response.OnStarting(NameHead, context.Response);
         if (!HttpMethods.IsHead(context.Request.Method))
         {
             await next(context);
@@ -22,5 +23,17 @@ public sealed class HeadRequests(RequestDelegate next)
         {
             context.Request.Method = HttpMethods.Head;
         }
+    }
+
+    // Routing knows only the methods that were mapped.
+    private static Task NameHead(object state)
+    {
+        var headers = ((HttpResponse)state).Headers;
+        if (headers.Allow.ToString() is { Length: > 0 } allowed && allowed.Contains(HttpMethods.Get, StringComparison.Ordinal))
+        {
+            headers.Allow = allowed.Replace(HttpMethods.Get, "GET, HEAD", StringComparison.Ordinal);
+        }
+
+        return Task.CompletedTask;
     }
 }

@@ -61,7 +61,7 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
         id.Length is > 0 and <= LongestRequestId && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     // Escaped as in a URL: a line break in it would begin a log line of the client's own.
-    private static string LoggedPath(PathString path) => path.HasValue ? path.ToUriComponent() : "/";
+    internal static string LoggedPath(PathString path) => path.HasValue ? path.ToUriComponent() : "/";
 
     private static string NewId() => ActivitySpanId.CreateRandom().ToHexString();
 

@@ -63,7 +63,7 @@ public sealed partial class ProblemTests(ShopApp shop)
         using var response = await shop.Http.DeleteAsync("/products", Ct);
 
         Assert.Equal(405, (int)response.StatusCode);
-        Assert.Equal(["GET", "POST"], response.Content.Headers.Allow.Order());
+        Assert.Equal(["GET", "HEAD", "POST"], response.Content.Headers.Allow.Order());
         Assert.Equal("/errors/method-not-allowed", (string)(await response.JsonAsync())["type"]!);
     }
 

@@ -28,7 +28,16 @@ public sealed partial class RequestLogTests(ShopApp shop)
         Assert.True((double)line["duration_ms"]! > 0);
     }
 
-    private async Task<List<string>> LinesOfOneRequestAsync(string format)
+    [Fact]
+    public async Task A_line_break_in_a_path_does_not_begin_a_line()
+    {
+        var lines = await LinesOfOneRequestAsync("text", "/x%0a2026-01-01%20-%20ERROR%20-%20forged");
+
+        Assert.Equal(2, lines.Count);
+        Assert.Contains("GET /x%0A2026-01-01%20-%20ERROR%20-%20forged", lines[0], StringComparison.Ordinal);
+    }
+
+    private async Task<List<string>> LinesOfOneRequestAsync(string format, string path = "/products?limit=1")
     {
         await using var folder = new ShopFolder();
         var server = shop.Postgres.Server("shop");
@@ -40,12 +49,12 @@ public sealed partial class RequestLogTests(ShopApp shop)
             ["LOG_FORMAT"] = format,
         });
         using var http = await program.OpenAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/products?limit=1");
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
         request.Headers.Add("X-Request-ID", "abc123");
         using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
         await program.SignalAsync("TERM");
         Assert.Equal(0, await program.ExitCodeAsync());
-        return [.. program.Output.Split('\n').Where(line => line.Contains("abc123", StringComparison.Ordinal)).Select(line => line.TrimEnd())];
+        return [.. program.Output.Split('\n').Where(line => line.Contains("abc123", StringComparison.Ordinal) || line.Contains("forged", StringComparison.Ordinal)).Select(line => line.TrimEnd())];
     }
 
     [GeneratedRegex(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - \[abc123\] → GET /products \(client: 127\.0\.0\.1\)$")]

@@ -72,7 +72,8 @@ public static class CommandLine
     private static Option<int> Count(string name, int usual, int maximum) => new(name)
     {
         Description = string.Create(
-            CultureInfo.InvariantCulture, $"How many demonstration ones there shall be, 0 to {maximum} [default: {usual}, or 0 beside another]"),
+            CultureInfo.InvariantCulture,
+            $"How many demonstration ones there shall be, 0 to {maximum} [default: {usual}, or 0 beside another]"),
         HelpName = "NUMBER",
         CustomParser = result =>
         {

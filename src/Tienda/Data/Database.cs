@@ -51,7 +51,7 @@ public static class Database
         MaxAutoPrepare = 100,
         AutoPrepareMinUsages = 2,
         // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,
-        // no temporary table, no session lock.
+        // no temporary table, no session lock that is not given back.
         NoResetOnClose = true,
         Enlist = false,
         GssEncryptionMode = GssEncryptionMode.Disable,

@@ -34,12 +34,18 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
                 return new Problem(ProblemType.ForStatus(bad.StatusCode), BindingDetail(bad.Message));
         }
 
-        if (DatabaseFailure.Read(exception) is not { } failure)
+        if (DatabaseFailure.Read(exception) is { } failure && Describe(context, failure) is { } problem)
         {
-            Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
-            return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
+            return problem;
         }
 
+        Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
+        return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
+    }
+
+    /// <summary>What a failure of the database means to the client, or null if it is a mistake of the program.</summary>
+    private Problem? Describe(HttpContext context, DatabaseFailure failure)
+    {
         if (failure.Constraint is { } constraint
             && ConstraintProblems.For(constraint, IsReferenced(context.Request, failure)) is { } refused)
         {
@@ -60,8 +66,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
                 : "The database cannot be reached or is overloaded.");
         }
 
-        Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
-        return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
+        return null;
     }
 
     // A foreign key is violated from two sides: by the row that refers to nothing, or by the row that is still referred to. PostgreSQL

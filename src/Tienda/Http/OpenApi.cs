@@ -158,8 +158,6 @@ public static class OpenApi
             schema.Format = null;
         }
 
-        // Only requests refuse unknown fields; an answer may gain some.
-        // Fields of the answer that a request may repeat without effect are not worth a line in the request's schema.
         if (!type.GetCustomAttributes(inherit: false).OfType<IIgnoresReadOnlyFields>().Any())
         {
             // Only requests refuse unknown fields; an answer may gain some.
@@ -167,6 +165,7 @@ public static class OpenApi
         }
         else
         {
+            // Fields of the answer that a request may repeat without effect are not worth a line in its schema.
             var writable = type.GetProperties().Select(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.Name)).ToHashSet();
             schema.Properties = schema.Properties?.Where(p => writable.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Value);
         }

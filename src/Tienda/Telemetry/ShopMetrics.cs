@@ -12,8 +12,8 @@ public static class ShopMetrics
         services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("tienda", serviceVersion: BuildInfo.Version))
             .WithMetrics(metrics => metrics
-            .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime")
-            .AddPrometheusExporter());
+                .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime")
+                .AddPrometheusExporter());
         return services;
     }
 

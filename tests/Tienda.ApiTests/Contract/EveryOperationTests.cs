@@ -49,6 +49,17 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 
     public static TheoryData<string> All() => [.. Operations.Examples.Keys];
 
+    public static TheoryData<string> Gets() => [.. Operations.Where((_, method, _) => method == "get")];
+
+    public static TheoryData<string> Creations() => [.. Operations.Where((_, _, operation) => operation["responses"]!["201"] is not null)];
+
+    public static TheoryData<string> OfOneRecord() => [.. Operations.Where((path, _, _) => path.Contains("{id_key}", StringComparison.Ordinal))];
+
+    public static TheoryData<string> WithBody() => [.. Operations.Where((_, _, operation) => operation["requestBody"] is not null)];
+
+    public static TheoryData<string> Lists() => [.. Operations.Where((_, _, operation) =>
+        operation["parameters"]?.AsArray().Any(parameter => (string)parameter!["name"]! == "after") is true)];
+
     [Fact]
     public async Task Every_operation_of_the_document_has_an_example_here()
     {
@@ -76,15 +87,10 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(Gets))]
     public async Task A_get_also_answers_head_and_takes_a_trailing_slash(string operation)
     {
         var example = await Operations.Examples[operation](shop.Given);
-        if (example.Method != "GET")
-        {
-            return;
-        }
-
         using var head = await SendAsync(example with { Method = "HEAD" });
         using var slash = await SendAsync(example with { Path = example.Path.Split('?')[0].TrimEnd('/') + "/" });
 
@@ -95,15 +101,10 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(Creations))]
     public async Task What_was_created_is_found_at_its_location(string operation)
     {
         var example = await Operations.Examples[operation](shop.Given);
-        if (example.Status != 201)
-        {
-            return;
-        }
-
         using var response = await SendAsync(example);
         var found = await counted.Http.GetJsonAsync(response.Headers.Location!.ToString());
 
@@ -111,15 +112,11 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(OfOneRecord))]
     public async Task A_path_id_that_is_none_leads_nowhere(string operation)
     {
         var example = await Operations.Examples[operation](shop.Given);
-        if (example.Path.Split('/').FirstOrDefault(part => long.TryParse(part, out _)) is not { } id)
-        {
-            return;
-        }
-
+        var id = example.Path.Split('/').First(part => long.TryParse(part, out _));
         foreach (var bad in BadIds.Append(long.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)))
         {
             using var response = await SendAsync(example with { Path = example.Path.Replace("/" + id, "/" + bad, StringComparison.Ordinal) });
@@ -129,15 +126,10 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(WithBody))]
     public async Task A_body_that_cannot_be_read_is_a_problem_that_says_why(string operation)
     {
         var example = await Operations.Examples[operation](shop.Given);
-        if (example.Body is null)
-        {
-            return;
-        }
-
         foreach (var bad in BadBodies)
         {
             using var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path)
@@ -161,14 +153,9 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
-    [MemberData(nameof(All))]
+    [MemberData(nameof(Lists))]
     public async Task A_list_is_bounded_and_refuses_other_bounds(string operation)
     {
-        if (!operation.StartsWith("List", StringComparison.Ordinal) || operation == "ListProblemTypes")
-        {
-            return;
-        }
-
         var path = (await Operations.Examples[operation](shop.Given)).Path.Split('?')[0];
         foreach (var bad in new[] { "skip=-1", "limit=0", "limit=10000000", "limit=-5", "skip=10001", "skip=-1&limit=0" })
         {

@@ -87,6 +87,13 @@ public static class Operations
         ["DeleteReview"] = async given => Delete($"/reviews/{(await given.ReviewAsync()).Id()}"),
     };
 
+    /// <summary>The operations of the committed document for which something holds.</summary>
+    /// <param name="holds">Asked with the path, the method in lower case, and the operation.</param>
+    public static IEnumerable<string> Where(Func<string, string, JsonObject, bool> holds) =>
+        JsonNode.Parse(File.ReadAllText(Repository.PathOf("docs/openapi.json")))!["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject().Where(o => holds(path.Key, o.Key, o.Value!.AsObject())))
+            .Select(o => (string)o.Value!["operationId"]!);
+
     private static Task<Example> Get(string path) => Task.FromResult(new Example("GET", path, null, 200));
 
     private static Task<Example> Post(string path, object body) => Task.FromResult(new Example("POST", path, body, 201));

@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Security.Claims;
+
+namespace Tienda.Security;
+
+/// <summary>Who sends a request, as far as the shop cares: nobody in particular, a client, or an administrator.</summary>
+public static class Caller
+{
+    /// <summary>The claim that names the client (RFC 7519 section 4.1.2).</summary>
+    public const string ClientIdClaim = "sub";
+
+    public const string RoleClaim = "role";
+
+    public const string AdministratorRole = "administrator";
+
+    extension(ClaimsPrincipal caller)
+    {
+        public bool IsAdministrator => caller.HasClaim(RoleClaim, AdministratorRole);
+
+        /// <summary>The client who signed in; null for strangers and for an administrator's key, behind which there is no person.</summary>
+        public long? ClientId => caller.FindFirst(ClientIdClaim) is { } claim ? long.Parse(claim.Value, CultureInfo.InvariantCulture) : null;
+
+        /// <summary>
+        /// The client whose records alone the caller may see and change; null for an administrator, who may all. Only behind a policy that
+        /// lets in nobody else.
+        /// </summary>
+        public long? ConfinedTo => caller.IsAdministrator
+            ? null
+            : caller.ClientId ?? throw new InvalidOperationException("The endpoint's policy lets strangers in.");
+    }
+}

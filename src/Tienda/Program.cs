@@ -8,6 +8,7 @@ using Tienda.OrderDetails;
 using Tienda.Orders;
 using Tienda.Products;
 using Tienda.Reviews;
+using Tienda.Security;
 using Tienda.Telemetry;
 
 namespace Tienda;
@@ -30,6 +31,9 @@ public static class Program
         builder.Services.AddShopHealth();
         builder.Services.AddShopMetrics();
         builder.Services.AddShopHttp();
+        builder.Services.AddShopAuthentication(settings);
+        builder.Services.AddShopAccess();
+        builder.Services.AddSignIn();
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
         builder.Services.AddSingleton<ProductStore>();
@@ -50,12 +54,16 @@ public static class Program
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
+        app.UseAuthentication();
+        app.UseMiddleware<BadCredentials>();
+        app.UseAuthorization();
 
         app.MapShopPage();
         app.MapHealth();
         app.MapShopMetrics();
         app.MapApiDocumentation();
         app.MapProblemTypes();
+        app.MapSignIn();
         app.MapProducts();
         app.MapCategories();
         app.MapClients();

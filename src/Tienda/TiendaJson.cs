@@ -11,6 +11,7 @@ using Tienda.OrderDetails;
 using Tienda.Orders;
 using Tienda.Products;
 using Tienda.Reviews;
+using Tienda.Security;
 
 namespace Tienda;
 
@@ -48,6 +49,9 @@ namespace Tienda;
 [JsonSerializable(typeof(List<Review>))]
 [JsonSerializable(typeof(CreateReviewRequest))]
 [JsonSerializable(typeof(UpdateReviewRequest))]
+[JsonSerializable(typeof(SignInRequest))]
+[JsonSerializable(typeof(SessionRequest))]
+[JsonSerializable(typeof(SignedIn))]
 [JsonSerializable(typeof(Tienda.Hosting.ShopDescription))]
 [JsonSerializable(typeof(Tienda.Hosting.HealthReport))]
 [JsonSerializable(typeof(Tienda.Hosting.Liveness))]

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Clients;
 

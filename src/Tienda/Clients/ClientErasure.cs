@@ -1,5 +1,6 @@
 using Npgsql;
 using Tienda.Data;
+using Tienda.Security;
 
 namespace Tienda.Clients;
 
@@ -38,6 +39,7 @@ public sealed class ClientErasure(NpgsqlDataSource database)
             email = 'anonymous-' || gen_random_uuid() || '@deleted.invalid',
             telephone = NULL,
             password_hash = NULL,
+            administrator = false,
             deleted_at = coalesce(deleted_at, now())
         WHERE id_key = $1 AND EXISTS (SELECT FROM orders WHERE client_id = $1)
         """;
@@ -51,6 +53,7 @@ public sealed class ClientErasure(NpgsqlDataSource database)
         await using var batch = database.CreateBatch();
         batch.Then(LockClient).With(id);
         batch.Then(LockAddresses).With(id);
+        SessionStore.EndAll(batch, id);
         batch.Then(LockProducts).With(id);
         batch.Then(DeleteReviews).With(id);
         batch.Then(DeleteUnusedAddresses).With(id);

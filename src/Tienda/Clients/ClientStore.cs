@@ -1,11 +1,12 @@
 using Npgsql;
 using Tienda.Data;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Clients;
 
 /// <summary>The clients in the database.</summary>
-public sealed class ClientStore(NpgsqlDataSource database)
+public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
 {
     internal const string Columns = "id_key, name, lastname, email, telephone, created_at";
 
@@ -20,6 +21,7 @@ public sealed class ClientStore(NpgsqlDataSource database)
 
     public async Task<Client> CreateAsync(CreateClientRequest request, CancellationToken ct)
     {
+        var hash = await passwords.HashAsync(request.Password!, ct);
         await using var command = database.CreateCommand(
             $"""
             INSERT INTO clients (name, lastname, email, telephone, password_hash)
@@ -30,14 +32,19 @@ public sealed class ClientStore(NpgsqlDataSource database)
             .With(request.Lastname)
             .With(request.Email)
             .With(request.Telephone)
-            .With(Passwords.Hash(request.Password!));
+            .With(hash);
         return (await command.FirstAsync(Read, ct))!;
     }
 
-    /// <summary>Changes the fields that were sent, or answers null if there is no such client, or one who was deleted.</summary>
+    /// <summary>
+    /// Changes the fields that were sent, or answers null if there is no such client, or one who was deleted. A new password ends every
+    /// session, also one that whoever had the old password began.
+    /// </summary>
     public async Task<Client?> UpdateAsync(long id, UpdateClientRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        var hash = request.Password is { } password ? await passwords.HashAsync(password, ct) : null;
+        await using var batch = database.CreateBatch();
+        batch.Then(
             $"""
             UPDATE clients SET
                 name = coalesce($2, name),
@@ -53,8 +60,14 @@ public sealed class ClientStore(NpgsqlDataSource database)
             .With(request.Lastname)
             .With(request.Email)
             .With(request.Has(nameof(request.Telephone))).With(request.Telephone)
-            .With(request.Password is { } password ? Passwords.Hash(password) : null);
-        return await command.FirstAsync(Read, ct);
+            .With(hash);
+        if (hash is not null)
+        {
+            SessionStore.EndAll(batch, id);
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? Read(reader) : null;
     }
 
     /// <summary>All that is kept about a client, or null if there is none.</summary>
@@ -66,13 +79,16 @@ public sealed class ClientStore(NpgsqlDataSource database)
         return await ClientExport.ReadAsync(reader, ct);
     }
 
-    internal static Client Read(NpgsqlDataReader row) => new()
+    internal static Client Read(NpgsqlDataReader row) => Read(row, 0);
+
+    /// <summary>Reads a client whose columns begin at the given one.</summary>
+    internal static Client Read(NpgsqlDataReader row, int first) => new()
     {
-        IdKey = row.GetInt64(0),
-        Name = row.GetString(1),
-        Lastname = row.GetString(2),
-        Email = row.GetString(3),
-        Telephone = row.NullableString(4),
-        CreatedAt = row.GetDateTime(5),
+        IdKey = row.GetInt64(first),
+        Name = row.GetString(first + 1),
+        Lastname = row.GetString(first + 2),
+        Email = row.GetString(first + 3),
+        Telephone = row.NullableString(first + 4),
+        CreatedAt = row.GetDateTime(first + 5),
     };
 }

@@ -16,10 +16,15 @@ public static class Banner
               try it    {url}/docs
               health    {url}/health_check
               data      {Data(settings, local)}
+              keys      {Keys(settings)}
               stop      Ctrl+C
 
             """);
     }
+
+    private static string Keys(Settings settings) => !settings.AuthEnabled ? "none: AUTH_ENABLED=false, everybody is an administrator"
+        : settings.EmbeddedPostgres ? $"{SecretsFile.PathIn(settings)} (the administrator's X-API-Key is in it)"
+        : "JWT_SECRET and ADMIN_API_KEY of the settings";
 
     private static string Data(Settings settings, LocalPostgres? local) => local is null
         ? $"PostgreSQL at {settings.Postgres!.Host}:{settings.Postgres.Port}"

@@ -11,6 +11,7 @@ public static class Commands
 
     public static async Task ServeAsync(Settings settings, CancellationToken ct)
     {
+        SafeStart.Check(settings);
         await using var local = settings.EmbeddedPostgres ? await LocalPostgres.StartAsync(settings, ct) : null;
         if (local is null)
         {
@@ -19,7 +20,13 @@ public static class Commands
         else
         {
             settings = settings with { Postgres = local.Server };
+            settings = settings.AuthEnabled ? SecretsFile.Complete(settings) : settings;
             await PrepareOwnDatabaseAsync(settings, ct);
+        }
+
+        if (!settings.AuthEnabled)
+        {
+            await Console.Error.WriteLineAsync("WARNING - " + SafeStart.OpenWarning);
         }
 
         ListeningException.ThrowIfTaken(settings);

@@ -18,6 +18,10 @@ public sealed record HealthReport
     public required int Worker { get; init; }
 
     public required HealthChecks Checks { get; init; }
+
+    /// <summary>What the operator should change; left out if there is nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Warnings { get; init; }
 }
 
 /// <summary>One entry per thing that was looked at.</summary>
@@ -106,6 +110,7 @@ public sealed class HealthCheck(Settings settings, DatabaseProbe database, PoolG
             Timestamp = time.GetUtcNow().UtcDateTime,
             Version = BuildInfo.Version,
             Worker = 1,
+            Warnings = settings.AuthEnabled ? null : [SafeStart.OpenWarning],
             Checks = new HealthChecks
             {
                 Database = new DependencyHealth { Status = latency is null ? "down" : "up", LatencyMs = latency },

@@ -4,7 +4,11 @@ namespace Tienda.Hosting;
 
 /// <summary>How to reach a PostgreSQL server.</summary>
 /// <param name="Host">A host name, or the folder of a unix socket.</param>
-public sealed record PostgresServer(string Host, int Port, string Database, string User, string? Password);
+public sealed record PostgresServer(string Host, int Port, string Database, string User, string? Password)
+{
+    /// <summary>Without the password.</summary>
+    public override string ToString() => $"{Database} at {Host}:{Port}";
+}
 
 /// <summary>The settings are wrong; the message lists every mistake.</summary>
 public sealed class SettingsException(string message) : Exception(message);
@@ -56,6 +60,30 @@ public sealed record Settings
 
     /// <summary>ISO 4217 code of the shop's one currency (CURRENCY).</summary>
     public string Currency { get; init; } = "USD";
+
+    /// <summary>False opens everything to everybody (AUTH_ENABLED).</summary>
+    public bool AuthEnabled { get; init; } = true;
+
+    /// <summary>True accepts that on a public address in production (AUTH_DISABLED_I_KNOW).</summary>
+    public bool AuthDisabledIKnow { get; init; }
+
+    /// <summary>Signs access tokens, at least 32 bytes (JWT_SECRET).</summary>
+    public string? JwtSecret { get; init; }
+
+    /// <summary>Whoever sends it is an administrator (ADMIN_API_KEY).</summary>
+    public string? AdminApiKey { get; init; }
+
+    /// <summary>The first administrator who signs in as a person (ADMIN_EMAIL), or null for none.</summary>
+    public string? AdminEmail { get; init; }
+
+    /// <summary>The password that this administrator begins with (ADMIN_PASSWORD).</summary>
+    public string? AdminPassword { get; init; }
+
+    /// <summary>How often a password is hashed over; no variable sets it.</summary>
+    public int PasswordIterations { get; init; } = Security.Passwords.Iterations;
+
+    private const int ShortestJwtSecret = 32;
+    private const int ShortestApiKey = 16;
 
     private static readonly string[] DefaultFiles = [".env.production", ".env"];
 
@@ -111,6 +139,12 @@ public sealed record Settings
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
             ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
             Currency = read.TextOr("CURRENCY", defaults.Currency),
+            AuthEnabled = read.Flag("AUTH_ENABLED", defaults.AuthEnabled),
+            AuthDisabledIKnow = read.Flag("AUTH_DISABLED_I_KNOW", defaults.AuthDisabledIKnow),
+            JwtSecret = read.Secret("JWT_SECRET", ShortestJwtSecret),
+            AdminApiKey = read.Secret("ADMIN_API_KEY", ShortestApiKey),
+            AdminEmail = read.Text("ADMIN_EMAIL"),
+            AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             Postgres = read.Text("POSTGRES_HOST") is { } host
                 ? new PostgresServer(
                     host,
@@ -127,6 +161,17 @@ public sealed record Settings
             read.Refuse("CURRENCY", "the three capital letters of an ISO 4217 code, such as USD");
         }
 
+        if (settings.AdminEmail is { } email && !new Clients.EmailAttribute().IsValid(email))
+        {
+            read.Refuse("ADMIN_EMAIL", "an e-mail address");
+        }
+
+        if (settings.AdminEmail is null != settings.AdminPassword is null)
+        {
+            read.Refuse("ADMIN_EMAIL", "an e-mail address together with ADMIN_PASSWORD");
+            read.RefuseSecret("ADMIN_PASSWORD", "a password together with ADMIN_EMAIL");
+        }
+
         if (!System.Net.IPAddress.TryParse(settings.Host, out _) && settings.Host != "localhost")
         {
             foreach (var name in HostNames)
@@ -139,6 +184,9 @@ public sealed record Settings
             ? settings
             : throw new SettingsException(string.Join('\n', read.Mistakes));
     }
+
+    /// <summary>Nothing, since some of the settings are secrets.</summary>
+    public override string ToString() => nameof(Settings);
 
     private static IReadOnlyDictionary<string, string> ReadFile(string path)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Tienda.Hosting;
 
@@ -71,6 +72,34 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
 
         Refuse(found, string.Join(", ", words.Keys));
         return absent;
+    }
+
+    /// <summary>A value that no message may show.</summary>
+    /// <param name="name">Name of the variable.</param>
+    /// <param name="shortest">The fewest bytes of UTF-8.</param>
+    /// <param name="longest">The most characters.</param>
+    public string? Secret(string name, int shortest, int longest = 1024)
+    {
+        if (Find([name]) is not { } found)
+        {
+            return null;
+        }
+
+        if (Encoding.UTF8.GetByteCount(found.Value) >= shortest && found.Value.Length <= longest)
+        {
+            return found.Value;
+        }
+
+        RefuseSecret(name, string.Create(CultureInfo.InvariantCulture, $"at least {shortest} bytes and at most {longest} characters"));
+        return null;
+    }
+
+    public void RefuseSecret(string name, string accepted)
+    {
+        if (Find([name]) is { } found)
+        {
+            Refuse((found.Source, found.Name, "…"), accepted);
+        }
     }
 
     public void Refuse(string name, string accepted)

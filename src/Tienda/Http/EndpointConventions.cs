@@ -6,6 +6,12 @@ public static class EndpointConventions
     /// <summary>A write that the present state of the shop can refuse: 409.</summary>
     public static RouteHandlerBuilder MayConflict(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(409));
 
+    /// <summary>What the body shows instead of a password or a token can be wrong: 401.</summary>
+    public static RouteHandlerBuilder MayRefuseCredentials(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(401));
+
+    /// <summary>The caller may use the endpoint, but not send every value: 403.</summary>
+    public static RouteHandlerBuilder MayForbid(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(403));
+
     /// <summary>The most round trips to PostgreSQL of one request; a test holds every endpoint to it. One if undeclared.</summary>
     public static RouteHandlerBuilder RoundTrips(this RouteHandlerBuilder endpoint, int most) =>
         endpoint.WithMetadata(new RoundTripBudget(most));

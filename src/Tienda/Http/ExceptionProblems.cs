@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Data;
+using Tienda.Security;
 using Tienda.Telemetry;
 
 namespace Tienda.Http;
@@ -32,6 +33,11 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
                 return new Problem(ProblemType.MalformedRequest, JsonDetail(context, json));
             case BadHttpRequestException bad:
                 return new Problem(ProblemType.ForStatus(bad.StatusCode), BindingDetail(bad.Message));
+        }
+
+        if (exception is BusyException busy)
+        {
+            return new Problem(ProblemType.Unavailable, busy.Message);
         }
 
         if (DatabaseFailure.Read(exception) is { } failure && Describe(context, failure) is { } problem)

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.Net.Http.Headers;
 using Tienda.Hosting;
+using Tienda.Security;
 
 namespace Tienda.Http;
 
@@ -29,6 +31,8 @@ public sealed class FrameworkProblems : IProblemDetailsWriter
         var status = context.HttpContext.Response.StatusCode;
         var detail = status switch
         {
+            StatusCodes.Status401Unauthorized => UnauthenticatedDetail(request),
+            StatusCodes.Status403Forbidden => $"Only an administrator may {request.Method} {request.Path}.",
             StatusCodes.Status404NotFound => $"The shop has nothing at {request.Path}.",
             StatusCodes.Status405MethodNotAllowed => $"{request.Path} does not answer {request.Method}.",
             StatusCodes.Status413PayloadTooLarge => TooLargeDetail,
@@ -37,6 +41,11 @@ public sealed class FrameworkProblems : IProblemDetailsWriter
         };
         return new Problem(ProblemType.ForStatus(status), detail);
     }
+
+    private static string UnauthenticatedDetail(HttpRequest request) =>
+        request.Headers.ContainsKey(ApiKeyAuthentication.Header) ? $"The key in {ApiKeyAuthentication.Header} is not the administrator's."
+        : request.Headers.ContainsKey(HeaderNames.Authorization) ? "The access token is not valid or has expired."
+        : $"{request.Method} {request.Path} is for clients who have signed in.";
 
     private static readonly string TooLargeDetail =
         string.Create(CultureInfo.InvariantCulture, $"The body is larger than {ShopServer.MaximumBodyBytes} bytes.");

@@ -12,6 +12,16 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static readonly ProblemType MalformedRequest = new("malformed-request", 400, "The request cannot be read",
         "Correct the place that the detail names: JSON syntax, a value of the wrong type, or a field that does not exist.");
 
+    public static readonly ProblemType Unauthenticated = new("unauthenticated", 401, "Credentials are needed",
+        "Sign in with POST /auth/token and send Authorization: Bearer <access_token>; if that token has expired, POST /auth/refresh. "
+        + "Administrators may send X-API-Key instead.");
+
+    public static readonly ProblemType InvalidCredentials = new("invalid-credentials", 401, "These credentials are not right",
+        "Check the e-mail and the password. After a refresh token was refused, sign in again.");
+
+    public static readonly ProblemType Forbidden = new("forbidden", 403, "This is not yours to do",
+        "Leave it to an administrator of the shop; signing in as the same client again changes nothing.");
+
     public static readonly ProblemType NotFound = new("not-found", 404, "There is nothing here",
         "Check the path and the id. What was deleted does not come back.");
 
@@ -61,7 +71,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     /// <summary>Every type, as <c>GET /errors</c> and docs/errors.md list them.</summary>
     public static IReadOnlyList<ProblemType> All { get; } =
     [
-        MalformedRequest, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, Duplicate, InUse, InsufficientStock,
+        MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, Duplicate, InUse, InsufficientStock,
         InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType, InvalidValues, InternalError, Unavailable,
     ];
 
@@ -69,6 +79,8 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static ProblemType ForStatus(int status) => status switch
     {
         400 => MalformedRequest,
+        401 => Unauthenticated,
+        403 => Forbidden,
         404 => NotFound,
         405 => MethodNotAllowed,
         406 => NotAcceptable,

@@ -1,4 +1,5 @@
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Addresses;
 
@@ -33,8 +34,8 @@ public sealed record CreateAddressRequest
     [MustBeSent, Text(1, 100)]
     public string? City { get; init; }
 
-    /// <summary>The client whose address it is.</summary>
-    [MustBeSent, Id]
+    /// <summary>The client whose address it is. Clients may leave it out; an administrator must name one.</summary>
+    [ClientOfCaller]
     public long? ClientId { get; init; }
 }
 
@@ -55,6 +56,6 @@ public sealed record UpdateAddressRequest : PartialUpdate
     public string? City { get; set; }
 
     /// <summary>The client whose address it is. Cannot be changed once an order was sent to it.</summary>
-    [NotNullIfSent, Id]
+    [NotNullIfSent, ClientOfCaller(MayBeLeftOut = true)]
     public long? ClientId { get; set; }
 }

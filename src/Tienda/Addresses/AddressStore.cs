@@ -9,18 +9,19 @@ public sealed class AddressStore(NpgsqlDataSource database)
 {
     private const string Columns = "id_key, street, number, city, client_id";
 
-    public Task<Page<Address>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "addresses").ReadAsync(database, query, Read, address => address.IdKey, ct);
+    public Task<Page<Address>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
+        new ListStatement(Columns, "addresses").WhereIf("client_id = {0}", confinedTo).ReadAsync(database, query, Read, address => address.IdKey, ct);
 
     /// <summary>The addresses of one client, or null if there is no such client.</summary>
     public Task<Page<Address>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "addresses")
             .Where("client_id = {0}", clientId)
-            .ReadOfAsync("clients", clientId, database, query, Read, address => address.IdKey, ct);
+            .ReadOfAsync(new ListOwner("clients", clientId), database, query, Read, address => address.IdKey, ct);
 
-    public async Task<Address?> FindAsync(long id, CancellationToken ct)
+    public async Task<Address?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM addresses WHERE id_key = $1").With(id);
+        await using var command = database.CreateCommand(
+            $"SELECT {Columns} FROM addresses WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)").With(id).With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
 
@@ -36,7 +37,7 @@ public sealed class AddressStore(NpgsqlDataSource database)
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such address.</summary>
-    public async Task<Address?> UpdateAsync(long id, UpdateAddressRequest request, CancellationToken ct)
+    public async Task<Address?> UpdateAsync(long id, UpdateAddressRequest request, long? confinedTo, CancellationToken ct)
     {
         await using var command = database.CreateCommand(
             $"""
@@ -45,21 +46,23 @@ public sealed class AddressStore(NpgsqlDataSource database)
                 number = coalesce($3, number),
                 city = coalesce($4, city),
                 client_id = coalesce($5, client_id)
-            WHERE id_key = $1
+            WHERE id_key = $1 AND ($6 IS NULL OR client_id = $6)
             RETURNING {Columns}
             """)
             .With(id)
             .With(request.Street)
             .With(request.Number)
             .With(request.City)
-            .With(request.ClientId);
+            .With(request.ClientId)
+            .With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
 
     /// <summary>Deletes an address; false if there is none. One that orders were sent to is refused by their foreign key.</summary>
-    public async Task<bool> DeleteAsync(long id, CancellationToken ct)
+    public async Task<bool> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("DELETE FROM addresses WHERE id_key = $1").With(id);
+        await using var command = database.CreateCommand("DELETE FROM addresses WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)")
+            .With(id).With(confinedTo);
         return await command.ExecuteNonQueryAsync(ct) > 0;
     }
 

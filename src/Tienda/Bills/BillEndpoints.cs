@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Bills;
 
@@ -11,25 +13,28 @@ public static class BillEndpoints
     {
         var bills = routes.MapGroup("/bills").WithTags("Bills");
 
-        bills.MapGet("/", List).WithName("ListBills");
-        bills.MapGet("/{id_key:long:min(1)}", Get).WithName("GetBill");
-        bills.MapPost("/", Create).WithName("CreateBill").MayConflict().RoundTrips(3);
-        bills.MapPost("/{id_key:long:min(1)}/void", Void).WithName("VoidBill");
+        bills.MapGet("/", List).WithName("ListBills").ForClients();
+        bills.MapGet("/{id_key:long:min(1)}", Get).WithName("GetBill").ForClients();
+        bills.MapPost("/", Create).WithName("CreateBill").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        bills.MapPost("/{id_key:long:min(1)}/void", Void).WithName("VoidBill").ForAdministrators();
     }
 
     /// <summary>List bills</summary>
-    public static Task<Page<Bill>> List([AsParameters] ListQuery query, BillStore store, CancellationToken ct) =>
-        store.ListAsync(query, ct);
+    public static Task<Page<Bill>> List(
+        [AsParameters] ListQuery query, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
+        store.ListAsync(caller.ConfinedTo, query, ct);
 
     /// <summary>Get one bill</summary>
     public static async Task<Results<Ok<Bill>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, BillStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } bill ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
+        await store.FindAsync(id, caller.ConfinedTo, ct) is { } bill ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
 
     /// <summary>Bill an order</summary>
     public static async Task<Results<CreatedAtRoute<Bill>, Problem>> Create(
-        CreateBillRequest request, BillStore store, CancellationToken ct) =>
-        await store.CreateAsync(request, ct) switch
+        CreateBillRequest request, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
+        request.Discount > 0 && !caller.IsAdministrator
+            ? Problem.DiscountForbidden
+            : await store.CreateAsync(request, caller.ConfinedTo, ct) switch
         {
             { Record: { } bill } => TypedResults.CreatedAtRoute(bill, "GetBill", new { id_key = bill.IdKey }),
             var refused => refused.Refusal!.ToProblem(),

@@ -13,17 +13,18 @@ public sealed class BillStore(NpgsqlDataSource database)
 
     private const string Tables = "bills b JOIN orders o ON o.id_key = b.order_id";
 
-    public Task<Page<Bill>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, Tables, "b.id_key").ReadAsync(database, query, Read, bill => bill.IdKey, ct);
+    public Task<Page<Bill>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
+        new ListStatement(Columns, Tables, "b.id_key").WhereIf("o.client_id = {0}", confinedTo).ReadAsync(database, query, Read, bill => bill.IdKey, ct);
 
-    public async Task<Bill?> FindAsync(long id, CancellationToken ct)
+    public async Task<Bill?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1").With(id);
+        await using var command = database.CreateCommand(
+            $"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1 AND ($2 IS NULL OR o.client_id = $2)").With(id).With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
 
     /// <summary>Bills an order. The order's row is held meanwhile, so that its lines and its state cannot change under the bill.</summary>
-    public async Task<Outcome<Bill>> CreateAsync(CreateBillRequest request, CancellationToken ct)
+    public async Task<Outcome<Bill>> CreateAsync(CreateBillRequest request, long? confinedTo, CancellationToken ct)
     {
         var orderId = request.OrderId!.Value;
         var discount = Money.From(request.Discount ?? 0);
@@ -34,7 +35,7 @@ public sealed class BillStore(NpgsqlDataSource database)
         {
             LockedOrder.Lock(locks, "$1", orderId);
             await using var reader = await locks.ExecuteReaderAsync(ct);
-            order = await LockedOrder.ReadAsync(reader, ct);
+            order = await LockedOrder.ReadAsync(reader, ct) is { } found && found.IsOpenTo(confinedTo) ? found : null;
         }
 
         if (Refuse(order, discount) is { } refusal)

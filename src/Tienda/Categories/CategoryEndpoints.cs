@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Categories;
 
@@ -11,12 +12,12 @@ public static class CategoryEndpoints
     {
         var categories = routes.MapGroup("/categories").WithTags("Categories");
 
-        categories.MapGet("/", List).WithName("ListCategories");
-        categories.MapGet("/{id_key:long:min(1)}", Get).WithName("GetCategory");
-        categories.MapPost("/", Create).WithName("CreateCategory").MayConflict();
-        categories.MapPut("/{id_key:long:min(1)}", Update).WithName("PutCategory").MayConflict();
-        categories.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchCategory").MayConflict();
-        categories.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteCategory").MayConflict();
+        categories.MapGet("/", List).WithName("ListCategories").ForAnyone();
+        categories.MapGet("/{id_key:long:min(1)}", Get).WithName("GetCategory").ForAnyone();
+        categories.MapPost("/", Create).WithName("CreateCategory").ForAdministrators().MayConflict();
+        categories.MapPut("/{id_key:long:min(1)}", Update).WithName("PutCategory").ForAdministrators().MayConflict();
+        categories.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchCategory").ForAdministrators().MayConflict();
+        categories.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteCategory").ForAdministrators().MayConflict();
     }
 
     /// <summary>List categories</summary>

@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Clients;
 
@@ -11,13 +13,14 @@ public static class ClientEndpoints
     {
         var clients = routes.MapGroup("/clients").WithTags("Clients");
 
-        clients.MapGet("/", List).WithName("ListClients");
-        clients.MapGet("/{id_key:long:min(1)}", Get).WithName("GetClient");
-        clients.MapPost("/", Create).WithName("CreateClient").MayConflict();
-        clients.MapPut("/{id_key:long:min(1)}", Update).WithName("PutClient").MayConflict();
-        clients.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchClient").MayConflict();
-        clients.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteClient");
-        clients.MapGet("/{id_key:long:min(1)}/export", Export).WithName("ExportClient");
+        clients.MapGet("/", List).WithName("ListClients").ForAdministrators();
+        clients.MapGet("/{id_key:long:min(1)}", Get).WithName("GetClient").ForClients();
+        clients.MapGet("/me", GetOwn).WithName("GetOwnClient").ForClients();
+        clients.MapPost("/", Create).WithName("CreateClient").ForAnyone().MayConflict();
+        clients.MapPut("/{id_key:long:min(1)}", Update).WithName("PutClient").ForClients().MayConflict();
+        clients.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchClient").ForClients().MayConflict();
+        clients.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteClient").ForClients();
+        clients.MapGet("/{id_key:long:min(1)}/export", Export).WithName("ExportClient").ForClients();
     }
 
     /// <summary>List clients</summary>
@@ -26,10 +29,17 @@ public static class ClientEndpoints
 
     /// <summary>Get one client</summary>
     public static async Task<Results<Ok<Client>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, ClientStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } client ? TypedResults.Ok(client) : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        caller.MaySee(id) && await store.FindAsync(id, ct) is { } client ? TypedResults.Ok(client) : Problem.NotFound("client", id);
+
+    /// <summary>Get the client who is signed in</summary>
+    public static async Task<Results<Ok<Client>, Problem>> GetOwn(ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        caller.ClientId is { } id && await store.FindAsync(id, ct) is { } client
+            ? TypedResults.Ok(client)
+            : new Problem(ProblemType.NotFound, "Behind these credentials there is no client.");
 
     /// <summary>Create a client</summary>
+    /// <remarks>Registration: anybody may create a client, and sign in as that one with POST /auth/token.</remarks>
     public static async Task<CreatedAtRoute<Client>> Create(CreateClientRequest request, ClientStore store, CancellationToken ct)
     {
         var client = await store.CreateAsync(request, ct);
@@ -39,8 +49,9 @@ public static class ClientEndpoints
     /// <summary>Change a client</summary>
     /// <remarks>Changes only the fields that are sent.</remarks>
     public static async Task<Results<Ok<Client>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClientStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) is { } client ? TypedResults.Ok(client) : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        caller.MaySee(id) && await store.UpdateAsync(id, request, ct) is { } client
+            ? TypedResults.Ok(client) : Problem.NotFound("client", id);
 
     /// <summary>Delete a client</summary>
     /// <remarks>
@@ -48,12 +59,12 @@ public static class ClientEndpoints
     /// but name, e-mail, telephone, password and addresses are gone and nobody can sign in any more.
     /// </remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ClientErasure erasure, CancellationToken ct) =>
-        await erasure.EraseAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ClientErasure erasure, CancellationToken ct) =>
+        caller.MaySee(id) && await erasure.EraseAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("client", id);
 
     /// <summary>Get everything that is kept about a client</summary>
     /// <remarks>The client with addresses, orders, their lines and bills, and reviews, in one document.</remarks>
     public static async Task<Results<Ok<ClientExport>, Problem>> Export(
-        [FromRoute(Name = "id_key")] long id, ClientStore store, CancellationToken ct) =>
-        await store.ExportAsync(id, ct) is { } export ? TypedResults.Ok(export) : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        caller.MaySee(id) && await store.ExportAsync(id, ct) is { } export ? TypedResults.Ok(export) : Problem.NotFound("client", id);
 }

@@ -46,13 +46,12 @@ public sealed class ListStatement(string columns, string tables, string idColumn
     }
 
     /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
-    /// <param name="owner">The table of that record.</param>
     public async Task<Page<T>?> ReadOfAsync<T>(
-        string owner, long ownerId, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id,
+        ListOwner owner, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id,
         CancellationToken ct)
     {
         await using var batch = source.CreateBatch();
-        batch.Then($"SELECT FROM {owner} WHERE id_key = $1").With(ownerId);
+        owner.AddLookup(batch);
         AddStatements(batch, query, ListOrder.ById(idColumn));
         await using var reader = await batch.ExecuteReaderAsync(ct);
         if (!await reader.ReadAsync(ct))
@@ -124,6 +123,16 @@ public sealed class ListStatement(string columns, string tables, string idColumn
     }
 
     internal void And(string condition) => _conditions.Add(condition);
+}
+
+/// <summary>The record that a list belongs to.</summary>
+/// <param name="Table">Its table.</param>
+/// <param name="Visible">SQL that holds if the caller may see it, with <c>$2</c> for the next.</param>
+/// <param name="ConfinedTo">The client to whose records the caller is confined, or null.</param>
+public sealed record ListOwner(string Table, long Id, string Visible = "true", long? ConfinedTo = null)
+{
+    internal void AddLookup(NpgsqlBatch batch) =>
+        batch.Then($"SELECT FROM {Table} WHERE id_key = $1 AND ({Visible})").With(Id).With(ConfinedTo);
 }
 
 /// <summary>An order of a list and how to continue in it behind a cursor.</summary>

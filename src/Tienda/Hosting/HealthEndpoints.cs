@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Tienda.Data;
+using Tienda.Security;
 using Tienda.Telemetry;
 
 namespace Tienda.Hosting;
@@ -20,9 +21,9 @@ public static class HealthEndpoints
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         var health = routes.MapGroup("").WithTags("Health");
-        health.MapGet("/health_check", Check).WithName("CheckHealth");
-        health.MapGet("/health/live", Live).WithName("CheckLiveness");
-        health.MapGet("/health/ready", Ready).WithName("CheckReadiness");
+        health.MapGet("/health_check", Check).WithName("CheckHealth").ForAnyoneUnasked();
+        health.MapGet("/health/live", Live).WithName("CheckLiveness").ForAnyoneUnasked();
+        health.MapGet("/health/ready", Ready).WithName("CheckReadiness").ForAnyoneUnasked();
     }
 
     /// <summary>Report the health of the shop</summary>

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Tienda.Security;
 
 namespace Tienda.Hosting;
 
@@ -37,7 +38,7 @@ public static class ShopPage
     };
 
     public static void MapShopPage(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/", Describe).WithTags("Shop").WithName("GetShop");
+        routes.MapGet("/", Describe).WithTags("Shop").WithName("GetShop").ForAnyone();
 
     /// <summary>Describe the shop</summary>
     public static Ok<ShopDescription> Describe(Settings settings) => TypedResults.Ok(new ShopDescription

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 using Tienda.Hosting;
+using Tienda.Security;
 
 namespace Tienda.Http;
 
@@ -28,7 +29,7 @@ public static class OpenApi
 
     public static void MapApiDocumentation(this IEndpointRouteBuilder routes)
     {
-        routes.MapOpenApi("/openapi.json").ExcludeFromDescription();
+        routes.MapOpenApi("/openapi.json").ForAnyoneUnasked().ExcludeFromDescription();
         // Everything the page needs comes from this program: no fonts, proxies or services of others.
         routes.MapScalarApiReference("/docs", page =>
         {
@@ -39,7 +40,7 @@ public static class OpenApi
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             page.Agent = new ScalarAgentOptions { Disabled = true };
             page.DynamicBaseServerUrl = true;
-        }).ExcludeFromDescription();
+        }).ForAnyoneUnasked().ExcludeFromDescription();
     }
 
     private static Task Introduce(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken ct)

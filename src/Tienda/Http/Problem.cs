@@ -69,6 +69,9 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
 
     public static Problem NotFound(string what, long id) => new(ProblemType.NotFound, $"There is no {what} with id_key {id}.");
 
+    /// <summary>A buyer who could grant discounts would set the price.</summary>
+    public static Problem DiscountForbidden => new(ProblemType.Forbidden, "discount: only an administrator grants one.");
+
     public static Problem OutOfStock(long productId, long requested, int available) =>
         OutOfStock([new Shortage { ProductId = productId, Requested = requested, Available = available }]);
 

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Tienda.Security;
 
 namespace Tienda.Http;
 
@@ -20,8 +21,8 @@ public static class ShopHttp
     public static void MapProblemTypes(this IEndpointRouteBuilder routes)
     {
         var errors = routes.MapGroup("/errors").WithTags("Errors");
-        errors.MapGet("/", List).WithName("ListProblemTypes");
-        errors.MapGet("/{name}", Explain).WithName("GetProblemType");
+        errors.MapGet("/", List).WithName("ListProblemTypes").ForAnyone();
+        errors.MapGet("/{name}", Explain).WithName("GetProblemType").ForAnyone();
     }
 
     /// <summary>List the types of problems</summary>

@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.OrderDetails;
 
@@ -11,30 +13,31 @@ public static class OrderDetailEndpoints
     {
         var details = routes.MapGroup("/order_details").WithTags("Order details");
 
-        details.MapGet("/", List).WithName("ListOrderDetails");
-        details.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrderDetail");
-        details.MapPost("/", Create).WithName("CreateOrderDetail").MayConflict().RoundTrips(3);
-        details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").MayConflict().RoundTrips(3);
-        details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").MayConflict().RoundTrips(3);
-        details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").MayConflict().RoundTrips(3);
+        details.MapGet("/", List).WithName("ListOrderDetails").ForClients();
+        details.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrderDetail").ForClients();
+        details.MapPost("/", Create).WithName("CreateOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").ForClients().MayConflict().RoundTrips(3);
         routes.MapGet("/orders/{id_key:long:min(1)}/order_details", ListOfOrder)
-            .WithTags("Order details").WithName("ListOrderOrderDetails");
+            .WithTags("Order details").WithName("ListOrderOrderDetails").ForClients();
     }
 
     /// <summary>List order details</summary>
-    public static Task<Page<OrderDetail>> List([AsParameters] ListQuery query, OrderDetailStore store, CancellationToken ct) =>
-        store.ListAsync(query, ct);
+    public static Task<Page<OrderDetail>> List(
+        [AsParameters] ListQuery query, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
+        store.ListAsync(caller.ConfinedTo, query, ct);
 
     /// <summary>Get one order detail</summary>
     public static async Task<Results<Ok<OrderDetail>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, OrderDetailStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } line ? TypedResults.Ok(line) : Problem.NotFound("order detail", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
+        await store.FindAsync(id, caller.ConfinedTo, ct) is { } line ? TypedResults.Ok(line) : Problem.NotFound("order detail", id);
 
     /// <summary>Add a line to an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. Takes the stock and updates the order's total.</remarks>
     public static async Task<Results<CreatedAtRoute<OrderDetail>, Problem>> Create(
-        CreateOrderDetailRequest request, OrderDetailStore store, CancellationToken ct) =>
-        await store.CreateAsync(request, ct) switch
+        CreateOrderDetailRequest request, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
+        await store.CreateAsync(request, caller.ConfinedTo, ct) switch
         {
             { Record: { } line } => TypedResults.CreatedAtRoute(line, "GetOrderDetail", new { id_key = line.IdKey }),
             var refused => refused.Refusal!.ToProblem(),
@@ -43,8 +46,9 @@ public static class OrderDetailEndpoints
     /// <summary>Change a line of an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. The difference is taken from stock or given back.</remarks>
     public static async Task<Results<Ok<OrderDetail>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, OrderDetailStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, ClaimsPrincipal caller, OrderDetailStore store,
+        CancellationToken ct) =>
+        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
         {
             { Record: { } line } => TypedResults.Ok(line),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -54,8 +58,8 @@ public static class OrderDetailEndpoints
     /// <summary>Remove a line from an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. Gives the stock back and updates the order's total.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, OrderDetailStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, ct) switch
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, caller.ConfinedTo, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -64,6 +68,7 @@ public static class OrderDetailEndpoints
 
     /// <summary>List the lines of one order</summary>
     public static async Task<Results<Page<OrderDetail>, Problem>> ListOfOrder(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, OrderDetailStore store, CancellationToken ct) =>
-        await store.ListOfOrderAsync(id, query, ct) is { } page ? page : Problem.NotFound("order", id);
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, OrderDetailStore store,
+        CancellationToken ct) =>
+        await store.ListOfOrderAsync(id, caller.ConfinedTo, query, ct) is { } page ? page : Problem.NotFound("order", id);
 }

@@ -12,22 +12,28 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
 {
     private const string Columns = "id_key, order_id, product_id, quantity, price";
 
-    public Task<Page<OrderDetail>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "order_details").ReadAsync(database, query, Read, line => line.IdKey, ct);
+    public Task<Page<OrderDetail>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
+        new ListStatement(Columns, "order_details")
+            .WhereIf("order_id IN (SELECT id_key FROM orders WHERE client_id = {0})", confinedTo)
+            .ReadAsync(database, query, Read, line => line.IdKey, ct);
 
     /// <summary>The lines of one order, or null if there is no such order.</summary>
-    public Task<Page<OrderDetail>?> ListOfOrderAsync(long orderId, ListQuery query, CancellationToken ct) =>
+    public Task<Page<OrderDetail>?> ListOfOrderAsync(long orderId, long? confinedTo, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "order_details")
             .Where("order_id = {0}", orderId)
-            .ReadOfAsync("orders", orderId, database, query, Read, line => line.IdKey, ct);
+            .ReadOfAsync(new ListOwner("orders", orderId, "$2 IS NULL OR client_id = $2", confinedTo), database, query, Read, line => line.IdKey, ct);
 
-    public async Task<OrderDetail?> FindAsync(long id, CancellationToken ct)
+    public async Task<OrderDetail?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
+        await using var command = database.CreateCommand(
+            $"""
+            SELECT {Columns} FROM order_details
+            WHERE id_key = $1 AND ($2 IS NULL OR order_id IN (SELECT id_key FROM orders WHERE client_id = $2))
+            """).With(id).With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
 
-    public async Task<Outcome<OrderDetail>> CreateAsync(CreateOrderDetailRequest request, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> CreateAsync(CreateOrderDetailRequest request, long? confinedTo, CancellationToken ct)
     {
         var (productId, quantity) = (request.ProductId!.Value, (int)request.Quantity!.Value);
         await using var connection = await database.OpenConnectionAsync(ct);
@@ -39,7 +45,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
             LockedOrder.Lock(locks, "$1", request.OrderId!.Value);
             LockedProduct.Lock(locks, "id_key = $1").With(productId);
             await using var reader = await locks.ExecuteReaderAsync(ct);
-            order = await LockedOrder.ReadAsync(reader, ct);
+            order = await LockedOrder.ReadAsync(reader, ct) is { } found && found.IsOpenTo(confinedTo) ? found : null;
             product = (await reader.ListAsync(LockedProduct.Read, ct)).SingleOrDefault();
         }
 
@@ -65,12 +71,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         return line;
     }
 
-    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, long? confinedTo, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var (order, line, products) = await LockAsync(connection, id, request.ProductId, ct);
-        if (order is null || line is null)
+        if (order is null || line is null || !order.IsOpenTo(confinedTo))
         {
             return default;
         }
@@ -108,12 +114,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     }
 
     /// <summary>Removes a line and gives its stock back.</summary>
-    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         var (order, line, _) = await LockAsync(connection, id, null, ct);
-        if (order is null || line is null)
+        if (order is null || line is null || !order.IsOpenTo(confinedTo))
         {
             return default;
         }

@@ -39,6 +39,9 @@ public sealed record LockedOrder(
         return order;
     }
 
+    /// <summary>Whether the order exists for a caller who is confined to one client's records, or to none's.</summary>
+    public bool IsOpenTo(long? confinedTo) => confinedTo is null || confinedTo == ClientId;
+
     /// <summary>Why lines of this order cannot be added, changed or removed, or null if they can.</summary>
     public OrderRefusal? RefuseLineChange() =>
         Status != OrderStatus.Pending

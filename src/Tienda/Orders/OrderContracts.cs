@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
 using Tienda.OrderDetails;
+using Tienda.Security;
 
 namespace Tienda.Orders;
 
@@ -62,8 +63,8 @@ public sealed record Order
 [IgnoresReadOnlyFieldsOf<Order>]
 public sealed record PlaceOrderRequest
 {
-    /// <summary>Who buys.</summary>
-    [MustBeSent, Id]
+    /// <summary>Who buys. Clients may leave it out; an administrator must name one.</summary>
+    [ClientOfCaller]
     public long? ClientId { get; init; }
 
     /// <summary>1 DRIVE_THRU, 2 ON_HAND, 3 HOME_DELIVERY.</summary>
@@ -82,7 +83,7 @@ public sealed record PlaceOrderRequest
     [Whole(1, 5), NeedsItems]
     public long? PaymentType { get; init; }
 
-    /// <summary>Taken off the bill; at most the order's total.</summary>
+    /// <summary>Taken off the bill; at most the order's total. Only administrators grant one.</summary>
     [Amount("0", Limits.MaximumTotal), NeedsPaymentType]
     public decimal? Discount { get; init; }
 

@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Orders;
 
@@ -11,23 +13,24 @@ public static class OrderEndpoints
     {
         var orders = routes.MapGroup("/orders").WithTags("Orders");
 
-        orders.MapGet("/", List).WithName("ListOrders");
-        orders.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrder");
-        orders.MapPost("/", Place).WithName("PlaceOrder").MayConflict().RoundTrips(3);
-        orders.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrder").MayConflict().RoundTrips(3);
-        orders.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrder").MayConflict().RoundTrips(3);
-        orders.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrder").MayConflict().RoundTrips(3);
-        routes.MapGet("/clients/{id_key:long:min(1)}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders");
+        orders.MapGet("/", List).WithName("ListOrders").ForClients();
+        orders.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrder").ForClients();
+        orders.MapPost("/", Place).WithName("PlaceOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrder").ForClients().MayConflict().RoundTrips(3);
+        routes.MapGet("/clients/{id_key:long:min(1)}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders").ForClients();
     }
 
     /// <summary>List orders</summary>
-    public static Task<Page<Order>> List([AsParameters] OrderQuery query, OrderStore store, CancellationToken ct) =>
-        store.ListAsync(query, ct);
+    public static Task<Page<Order>> List(
+        [AsParameters] OrderQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        store.ListAsync(caller.ConfinedTo, query, ct);
 
     /// <summary>Get one order with its lines</summary>
     public static async Task<Results<Ok<Order>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, OrderStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } order ? TypedResults.Ok(order) : Problem.NotFound("order", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        await store.FindAsync(id, caller.ConfinedTo, ct) is { } order ? TypedResults.Ok(order) : Problem.NotFound("order", id);
 
     /// <summary>Place an order</summary>
     /// <remarks>
@@ -35,8 +38,10 @@ public static class OrderEndpoints
     /// Insufficient stock is a 409 whose <c>shortages</c> tells what is there.
     /// </remarks>
     public static async Task<Results<CreatedAtRoute<Order>, Problem>> Place(
-        PlaceOrderRequest request, PlaceOrder placeOrder, CancellationToken ct) =>
-        await placeOrder.RunAsync(request, ct) switch
+        PlaceOrderRequest request, ClaimsPrincipal caller, PlaceOrder placeOrder, CancellationToken ct) =>
+        request.Discount > 0 && !caller.IsAdministrator
+            ? Problem.DiscountForbidden
+            : await placeOrder.RunAsync(request with { ClientId = request.ClientId ?? caller.ClientId }, ct) switch
         {
             { Record: { } order } => TypedResults.CreatedAtRoute(order, "GetOrder", new { id_key = order.IdKey }),
             var refused => refused.Refusal!.ToProblem(),
@@ -45,8 +50,8 @@ public static class OrderEndpoints
     /// <summary>Change an order</summary>
     /// <remarks>Changes only the fields that are sent. <c>{"status": 4}</c> cancels: the stock goes back and the bill is voided.</remarks>
     public static async Task<Results<Ok<Order>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, OrderStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
         {
             { Record: { } order } => TypedResults.Ok(order),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -56,8 +61,8 @@ public static class OrderEndpoints
     /// <summary>Delete an order</summary>
     /// <remarks>Only while PENDING, which gives its stock back, or CANCELED, and only if it never had a bill.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, OrderStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, ct) switch
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, caller.ConfinedTo, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -66,6 +71,6 @@ public static class OrderEndpoints
 
     /// <summary>List the orders of one client</summary>
     public static async Task<Results<Page<Order>, Problem>> ListOfClient(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, OrderStore store, CancellationToken ct) =>
-        await store.ListOfClientAsync(id, query, ct) is { } page ? page : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        caller.MaySee(id) && await store.ListOfClientAsync(id, query, ct) is { } page ? page : Problem.NotFound("client", id);
 }

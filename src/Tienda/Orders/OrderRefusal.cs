@@ -26,6 +26,9 @@ public abstract record OrderRefusal
     /// <summary>The order's state forbids it; the reason is a whole sentence.</summary>
     public sealed record WrongState(string Reason) : OrderRefusal;
 
+    /// <summary>The caller may not do this; the reason is a whole sentence.</summary>
+    public sealed record NotAllowed(string Reason) : OrderRefusal;
+
     public Problem ToProblem() => this switch
     {
         InvalidFields invalid => new Problem(ProblemType.InvalidValues, $"Not valid: {string.Join(", ", invalid.Messages.Keys)}.")
@@ -37,6 +40,7 @@ public abstract record OrderRefusal
         PriceChanged changed => new Problem(
             ProblemType.PriceMismatch, $"Product {changed.ProductId} costs {changed.Present}, but {changed.Sent} was sent."),
         ShortOfStock shortOf => Problem.OutOfStock(shortOf.Shortages),
+        NotAllowed forbidden => new Problem(ProblemType.Forbidden, forbidden.Reason),
         WrongState wrong => new Problem(ProblemType.IllegalState, wrong.Reason),
         _ => throw new System.Diagnostics.UnreachableException(),
     };

@@ -14,8 +14,9 @@ public sealed class OrderStore(NpgsqlDataSource database)
             (SELECT b.id_key FROM bills b WHERE b.order_id = o.id_key AND b.voided_at IS NULL)
         """;
 
-    public Task<Page<Order>> ListAsync(OrderQuery query, CancellationToken ct) =>
+    public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "orders o", "o.id_key")
+            .WhereIf("o.client_id = {0}", confinedTo)
             .WhereIf("o.status = {0}", (short?)query.Status)
             .WhereIf("o.client_id = {0}", query.ClientId)
             .WhereIf("o.date >= {0}", query.From?.Utc)
@@ -26,27 +27,27 @@ public sealed class OrderStore(NpgsqlDataSource database)
     public Task<Page<Order>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "orders o", "o.id_key")
             .Where("o.client_id = {0}", clientId)
-            .ReadOfAsync("clients", clientId, database, query, Read, order => order.IdKey, ct);
+            .ReadOfAsync(new ListOwner("clients", clientId), database, query, Read, order => order.IdKey, ct);
 
-    public async Task<Order?> FindAsync(long id, CancellationToken ct)
+    public async Task<Order?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
         AddFind(batch, id);
         await using var reader = await batch.ExecuteReaderAsync(ct);
-        return await ReadFoundAsync(reader, ct);
+        return await ReadFoundAsync(reader, ct) is { } order && (confinedTo ?? order.ClientId) == order.ClientId ? order : null;
     }
 
     /// <summary>Changes the fields that were sent. Canceling gives the stock back.</summary>
-    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, CancellationToken ct)
+    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, long? confinedTo, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (await LockAsync(connection, id, ct) is not { } order)
+        if (await LockAsync(connection, id, ct) is not { } order || !order.IsOpenTo(confinedTo))
         {
             return default;
         }
 
-        if (Refuse(order, request) is { } refusal)
+        if (Refuse(order, request, byClient: confinedTo is not null) is { } refusal)
         {
             return refusal;
         }
@@ -89,11 +90,11 @@ public sealed class OrderStore(NpgsqlDataSource database)
     }
 
     /// <summary>Deletes an order that is PENDING, whose stock is given back, or CANCELED, and that never had a bill.</summary>
-    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, CancellationToken ct)
+    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (await LockAsync(connection, id, ct) is not { } order)
+        if (await LockAsync(connection, id, ct) is not { } order || !order.IsOpenTo(confinedTo))
         {
             return default;
         }
@@ -129,11 +130,16 @@ public sealed class OrderStore(NpgsqlDataSource database)
         return await LockedOrder.ReadAsync(reader, ct);
     }
 
-    private static OrderRefusal? Refuse(LockedOrder order, UpdateOrderRequest request)
+    private static OrderRefusal? Refuse(LockedOrder order, UpdateOrderRequest request, bool byClient)
     {
         if (request.ClientId is { } client && client != order.ClientId)
         {
             return new OrderRefusal.InvalidFields("client_id", "cannot be changed");
+        }
+
+        if (byClient && request.Status is { } wanted && wanted != order.Status && wanted != OrderStatus.Canceled)
+        {
+            return new OrderRefusal.NotAllowed("status: a client can only cancel an order (4); the shop moves it on.");
         }
 
         if (request.Status is { } status && status != order.Status && !OrderStatus.Allows(order.Status, (short)status))
@@ -144,6 +150,11 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
         var moves = (request.DeliveryMethod is { } method && method != order.DeliveryMethod)
             || (request.Has(nameof(request.AddressId)) && request.AddressId != order.AddressId);
+        if (moves && byClient && order.Status == OrderStatus.InProgress)
+        {
+            return new OrderRefusal.WrongState($"Order {order.Id} is IN_PROGRESS; only the shop can still change its delivery.");
+        }
+
         return moves && order.Status is (OrderStatus.Delivered or OrderStatus.Canceled)
             ? new OrderRefusal.WrongState($"Order {order.Id} is {OrderStatus.NameOf(order.Status)}; its delivery cannot change any more.")
             : null;

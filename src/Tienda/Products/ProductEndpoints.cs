@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Products;
 
@@ -11,26 +13,26 @@ public static class ProductEndpoints
     {
         var products = routes.MapGroup("/products").WithTags("Products");
 
-        products.MapGet("/", List).WithName("ListProducts");
-        products.MapGet("/{id_key:long:min(1)}", Get).WithName("GetProduct");
-        products.MapPost("/", Create).WithName("CreateProduct").MayConflict();
-        products.MapPut("/{id_key:long:min(1)}", Update).WithName("PutProduct").MayConflict();
-        products.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchProduct").MayConflict();
-        products.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteProduct").MayConflict();
+        products.MapGet("/", List).WithName("ListProducts").ForAnyone();
+        products.MapGet("/{id_key:long:min(1)}", Get).WithName("GetProduct").ForAnyone();
+        products.MapPost("/", Create).WithName("CreateProduct").ForAdministrators().MayConflict();
+        products.MapPut("/{id_key:long:min(1)}", Update).WithName("PutProduct").ForAdministrators().MayConflict();
+        products.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchProduct").ForAdministrators().MayConflict();
+        products.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteProduct").ForAdministrators().MayConflict();
     }
 
     /// <summary>List products</summary>
-    /// <remarks>Filters can be combined. The Link header leads to the next page under every order.</remarks>
+    /// <remarks>Filters can be combined. Inactive products are shown to administrators only. The Link header leads to the next page under every order.</remarks>
     public static async Task<Results<Page<Product>, Problem>> List(
-        [AsParameters] ProductQuery query, ProductStore store, CancellationToken ct) =>
+        [AsParameters] ProductQuery query, ClaimsPrincipal caller, ProductStore store, CancellationToken ct) =>
         ProductStore.CanContinue(query)
-            ? await store.ListAsync(query, ct)
+            ? await store.ListAsync(query, caller.IsAdministrator, ct)
             : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Get one product</summary>
     public static async Task<Results<Ok<Product>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, ProductStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ProductStore store, CancellationToken ct) =>
+        await store.FindAsync(id, caller.IsAdministrator, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
 
     /// <summary>Create a product</summary>
     public static async Task<CreatedAtRoute<Product>> Create(CreateProductRequest request, ProductStore store, CancellationToken ct)

@@ -28,7 +28,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
     public static bool CanContinue(ProductQuery query) =>
         query.After is not { } after || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
 
-    public Task<Page<Product>> ListAsync(ProductQuery query, CancellationToken ct)
+    public Task<Page<Product>> ListAsync(ProductQuery query, bool inactiveToo, CancellationToken ct)
     {
         var sort = query.Sort ?? Cursor.ById;
         var (order, key) = Orders[sort];
@@ -43,6 +43,11 @@ public sealed class ProductStore(NpgsqlDataSource database)
             .WhereIf("price >= {0}", query.MinPrice)
             .WhereIf("price <= {0}", query.MaxPrice)
             .WhereIf("in_stock = {0}", query.InStock);
+        if (!inactiveToo)
+        {
+            list.Where("active = {0}", true);
+        }
+
         if (!string.IsNullOrWhiteSpace(query.Search))
         {
             list.Where("search @@ search_query({0})", query.Search);
@@ -51,9 +56,10 @@ public sealed class ProductStore(NpgsqlDataSource database)
         return list.ReadAsync(database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct);
     }
 
-    public async Task<Product?> FindAsync(long id, CancellationToken ct)
+    public async Task<Product?> FindAsync(long id, bool inactiveToo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM products WHERE id_key = $1").With(id);
+        await using var command = database.CreateCommand($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)")
+            .With(id).With(inactiveToo);
         return await command.FirstAsync(Read, ct);
     }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Reviews;
 
@@ -28,8 +29,8 @@ public sealed record CreateReviewRequest
     [MustBeSent, Id]
     public long? ProductId { get; init; }
 
-    /// <summary>The client who reviews it.</summary>
-    [MustBeSent, Id]
+    /// <summary>The client who reviews it. Clients may leave it out; an administrator must name one.</summary>
+    [ClientOfCaller]
     public long? ClientId { get; init; }
 
     /// <summary>1.0 to 5.0 with at most one decimal.</summary>

@@ -1,6 +1,8 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Reviews;
 
@@ -13,14 +15,14 @@ public static class ReviewEndpoints
     {
         var reviews = routes.MapGroup("/reviews").WithTags("Reviews");
 
-        reviews.MapGet("/", List).WithName("ListReviews");
-        reviews.MapGet("/{id_key:long:min(1)}", Get).WithName("GetReview");
-        reviews.MapPost("/", Create).WithName("CreateReview").MayConflict();
-        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview");
-        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview");
-        reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview");
+        reviews.MapGet("/", List).WithName("ListReviews").ForAnyone();
+        reviews.MapGet("/{id_key:long:min(1)}", Get).WithName("GetReview").ForAnyone();
+        reviews.MapPost("/", Create).WithName("CreateReview").ForClients().MayConflict();
+        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview").ForClients();
+        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview").ForClients();
+        reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview").ForClients();
 
-        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct).WithName("ListProductReviews").WithTags("Reviews");
+        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct).WithName("ListProductReviews").ForAnyone().WithTags("Reviews");
     }
 
     /// <summary>List reviews</summary>
@@ -34,17 +36,18 @@ public static class ReviewEndpoints
 
     /// <summary>Review a product</summary>
     /// <remarks>The product's rating follows at once. A second review of the same product by the same client is refused.</remarks>
-    public static async Task<CreatedAtRoute<Review>> Create(CreateReviewRequest request, ReviewStore store, CancellationToken ct)
+    public static async Task<CreatedAtRoute<Review>> Create(
+        CreateReviewRequest request, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct)
     {
-        var review = await store.CreateAsync(request, ct);
+        var review = await store.CreateAsync(request with { ClientId = request.ClientId ?? caller.ClientId }, ct);
         return TypedResults.CreatedAtRoute(review, "GetReview", new { id_key = review.IdKey });
     }
 
     /// <summary>Change a review</summary>
     /// <remarks>Changes only the fields that are sent. The product and the client stay.</remarks>
     public static async Task<Results<Ok<Review>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ReviewStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
         {
             ReviewChange.Made(var review) => TypedResults.Ok(review),
             ReviewChange.WouldMove(var fields) => new Problem(ProblemType.InvalidValues, $"Cannot be changed: {string.Join(", ", fields)}.")
@@ -57,11 +60,11 @@ public static class ReviewEndpoints
     /// <summary>Delete a review</summary>
     /// <remarks>The product's rating follows at once.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ReviewStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("review", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, caller.ConfinedTo, ct) ? TypedResults.NoContent() : Problem.NotFound("review", id);
 
     /// <summary>List the reviews of a product</summary>
     public static async Task<Results<Page<Review>, Problem>> ListOfProduct(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ReviewStore store, CancellationToken ct) =>
-        await store.ListOfProductAsync(id, query, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        await store.ListOfProductAsync(id, caller.IsAdministrator, query, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
 }

@@ -34,10 +34,10 @@ public sealed class ReviewStore(NpgsqlDataSource database)
         new ListStatement(Columns, "reviews").ReadAsync(database, query, Read, review => review.IdKey, ct);
 
     /// <summary>The reviews of one product, or null if there is no such product.</summary>
-    public Task<Page<Review>?> ListOfProductAsync(long productId, ListQuery query, CancellationToken ct) =>
+    public Task<Page<Review>?> ListOfProductAsync(long productId, bool inactiveToo, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "reviews")
             .Where("product_id = {0}", productId)
-            .ReadOfAsync("products", productId, database, query, Read, review => review.IdKey, ct);
+            .ReadOfAsync(new ListOwner("products", productId, inactiveToo ? "true" : "active"), database, query, Read, review => review.IdKey, ct);
 
     public async Task<Review?> FindAsync(long id, CancellationToken ct)
     {
@@ -67,7 +67,7 @@ public sealed class ReviewStore(NpgsqlDataSource database)
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such review.</summary>
-    public async Task<ReviewChange?> UpdateAsync(long id, UpdateReviewRequest request, CancellationToken ct)
+    public async Task<ReviewChange?> UpdateAsync(long id, UpdateReviewRequest request, long? confinedTo, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
         batch.Then(LockProduct).With(id);
@@ -77,16 +77,18 @@ public sealed class ReviewStore(NpgsqlDataSource database)
                 rating = coalesce($2, rating),
                 comment = CASE WHEN $3 THEN $4 ELSE comment END
             WHERE id_key = $1 AND product_id = coalesce($5, product_id) AND client_id = coalesce($6, client_id)
+                AND ($7 IS NULL OR client_id = $7)
             RETURNING {Columns}
             """)
             .With(id)
             .With(request.Rating is { } rating ? Tenths(rating) : (short?)null)
             .With(request.Has(nameof(request.Comment))).With(request.Comment)
             .With(request.ProductId)
-            .With(request.ClientId);
+            .With(request.ClientId)
+            .With(confinedTo);
         await using var reader = await batch.ExecuteReaderAsync(ct);
         var moved = new List<string>();
-        if (await reader.ReadAsync(ct))
+        if (await reader.ReadAsync(ct) && (confinedTo ?? reader.GetInt64(1)) == reader.GetInt64(1))
         {
             if ((request.ProductId ?? reader.GetInt64(0)) != reader.GetInt64(0))
             {
@@ -106,11 +108,11 @@ public sealed class ReviewStore(NpgsqlDataSource database)
     }
 
     /// <summary>Deletes a review; false if there is none.</summary>
-    public async Task<bool> DeleteAsync(long id, CancellationToken ct)
+    public async Task<bool> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
         batch.Then(LockProduct).With(id);
-        batch.Then("DELETE FROM reviews WHERE id_key = $1").With(id);
+        batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)").With(id).With(confinedTo);
         return await batch.ExecuteNonQueryAsync(ct) > 0;
     }
 

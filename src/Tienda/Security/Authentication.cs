@@ -58,7 +58,7 @@ public sealed class ApiKeyAuthentication(
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var sent = Request.Headers.ContainsKey(Header) ? Request.Headers[Header].ToString() : BearerToken(Request);
+        var sent = Request.Headers.TryGetValue(Header, out var key) ? key.ToString() : BearerToken(Request);
         return Task.FromResult(Matches(sent, settings.AdminApiKey)
             ? AuthenticateResult.Success(new AuthenticationTicket(Administrator(Scheme), Scheme))
             : AuthenticateResult.Fail("The key is not ADMIN_API_KEY."));
@@ -75,7 +75,9 @@ public sealed class ApiKeyAuthentication(
 
     // The hashes are of one length, so that the comparison takes the same time whatever was sent.
     private static bool Matches(string? sent, string? key) => sent is not null && key is not null
-        && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(sent)), SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+        && CryptographicOperations.FixedTimeEquals(Hash(sent), Hash(key));
+
+    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 
     private static string? BearerToken(HttpRequest request) =>
         request.Headers.Authorization.ToString() is { } sent && sent.StartsWith(BearerPrefix, StringComparison.OrdinalIgnoreCase)

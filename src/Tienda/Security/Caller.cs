@@ -27,5 +27,8 @@ public static class Caller
         public long? ConfinedTo => caller.IsAdministrator
             ? null
             : caller.ClientId ?? throw new InvalidOperationException("The endpoint's policy lets strangers in.");
+
+        /// <summary>Whether the caller may see the record of a client and what belongs to it.</summary>
+        public bool MaySee(long clientId) => caller.IsAdministrator || caller.ClientId == clientId;
     }
 }

@@ -1,6 +1,7 @@
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Tienda.Hosting;
+using Tienda.Security;
 
 namespace Tienda.Telemetry;
 
@@ -17,5 +18,6 @@ public static class ShopMetrics
         return services;
     }
 
-    public static void MapShopMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics");
+    public static void MapShopMetrics(this IEndpointRouteBuilder routes) =>
+        routes.MapPrometheusScrapingEndpoint("/metrics").ForAdministrators();
 }

@@ -1,11 +1,13 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Tienda.ApiTests;
 using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Security;
 
 [assembly: AssemblyFixture(typeof(ShopApp))]
 
@@ -17,8 +19,14 @@ public sealed class ShopApp : IAsyncLifetime
     private TestPostgres _postgres = null!;
     private WebApplication _app = null!;
 
-    /// <summary>Talks to the shop over HTTP.</summary>
+    /// <summary>What the shops of the tests are opened with.</summary>
+    public const string AdminApiKey = "the administrator's key of the tests";
+
+    /// <summary>Talks to the shop over HTTP as an administrator.</summary>
     public HttpClient Http { get; private set; } = null!;
+
+    /// <summary>Talks to the shop as nobody in particular.</summary>
+    public HttpClient Anonymous { get; private set; } = null!;
 
     /// <summary>Looks behind the shop's back.</summary>
     public NpgsqlDataSource Database { get; private set; } = null!;
@@ -32,13 +40,34 @@ public sealed class ShopApp : IAsyncLifetime
     {
         _postgres = await TestPostgres.StartAsync();
         (_app, Http) = await OpenShopAsync(await _postgres.CreateDatabaseAsync("shop"));
+        Anonymous = new HttpClient { BaseAddress = Http.BaseAddress };
         Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = _postgres.Server("shop") });
     }
+
+    /// <summary>Talks to the shop as a client, without the cost of checking a password.</summary>
+    public HttpClient SignedIn(JsonNode client) => WithToken(AccessTokens.Issue(client.Id(), administrator: false));
+
+    public HttpClient WithToken(string accessToken) => new()
+    {
+        BaseAddress = Http.BaseAddress,
+        DefaultRequestHeaders = { Authorization = new("Bearer", accessToken) },
+    };
+
+    public AccessTokens AccessTokens => _app.Services.GetRequiredService<AccessTokens>();
 
     /// <summary>Starts a shop on a migrated database and any free port.</summary>
     public static async Task<(WebApplication App, HttpClient Http)> OpenShopAsync(PostgresServer server, Func<Settings, Settings>? adjust = null)
     {
-        var settings = new Settings { Port = 0, Postgres = server, LogLevel = LogLevel.Warning, AccessLog = false };
+        var settings = new Settings
+        {
+            Port = 0,
+            Postgres = server,
+            LogLevel = LogLevel.Warning,
+            AccessLog = false,
+            JwtSecret = "a secret of the tests, long enough",
+            AdminApiKey = AdminApiKey,
+            PasswordIterations = 1_000,
+        };
         settings = adjust?.Invoke(settings) ?? settings;
         await using (var database = Tienda.Data.Database.CreateUnhurried(settings))
         {
@@ -49,13 +78,21 @@ public sealed class ShopApp : IAsyncLifetime
         await app.StartAsync();
         // A busy machine may take longer than the usual second to say that it wants a body.
         var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromSeconds(30) };
-        return (app, new HttpClient(handler) { BaseAddress = new Uri(app.Urls.First()) });
+        return (app, AsAdministrator(new HttpClient(handler) { BaseAddress = new Uri(app.Urls.First()) }));
+    }
+
+    /// <summary>Sends the key of the tests with every request.</summary>
+    public static HttpClient AsAdministrator(HttpClient http)
+    {
+        http.DefaultRequestHeaders.Add("X-API-Key", AdminApiKey);
+        return http;
     }
 
     public async ValueTask DisposeAsync()
     {
         // After a start that failed some of these are not there, and its own exception is the one to show.
         Http?.Dispose();
+        Anonymous?.Dispose();
         await (_app?.DisposeAsync() ?? default);
         await (Database?.DisposeAsync() ?? default);
         await (_postgres?.DisposeAsync() ?? default);
@@ -128,6 +165,9 @@ public static class HttpSteps
 /// <summary>Data that a test starts from, made over HTTP. Names are unique, so that tests do not meet.</summary>
 public sealed class Given(HttpClient http)
 {
+    /// <summary>The password of every client made here.</summary>
+    public const string Password = "correct horse";
+
     public HttpClient Http => http;
 
     public static string Unique(string word) => $"{word} {Guid.NewGuid():N}"[..Math.Min(64, word.Length + 33)];
@@ -145,7 +185,7 @@ public sealed class Given(HttpClient http)
 
     public Task<JsonNode> ClientAsync() => http.PostAsync(
         "/clients",
-        new { name = "Ana", lastname = "Prueba", email = Email(), password = "correct horse" }).ShouldBeAsync(201);
+        new { name = "Ana", lastname = "Prueba", email = Email(), password = Password }).ShouldBeAsync(201);
 
     public Task<JsonNode> AddressAsync(long clientId) =>
         http.PostAsync("/addresses", new { street = "Calle Mayor", number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);

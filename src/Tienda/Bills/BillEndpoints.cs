@@ -31,14 +31,19 @@ public static class BillEndpoints
 
     /// <summary>Bill an order</summary>
     public static async Task<Results<CreatedAtRoute<Bill>, Problem>> Create(
-        CreateBillRequest request, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
-        request.Discount > 0 && !caller.IsAdministrator
-            ? Problem.DiscountForbidden
-            : await store.CreateAsync(request, caller.ConfinedTo, ct) switch
+        CreateBillRequest request, ClaimsPrincipal caller, BillStore store, CancellationToken ct)
+    {
+        if (request.Discount > 0 && !caller.IsAdministrator)
+        {
+            return Problem.DiscountForbidden;
+        }
+
+        return await store.CreateAsync(request, caller.ConfinedTo, ct) switch
         {
             { Record: { } bill } => TypedResults.CreatedAtRoute(bill, "GetBill", new { id_key = bill.IdKey }),
             var refused => refused.Refusal!.ToProblem(),
         };
+    }
 
     /// <summary>Void a bill</summary>
     /// <remarks>The bill stays and keeps its number; the order can be billed again. Voiding twice changes nothing.</remarks>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
@@ -13,11 +14,13 @@ namespace Tienda.Http;
 /// <summary>The OpenAPI document, made from the code, and the page at /docs that shows it.</summary>
 public static class OpenApi
 {
+    private const string ClientScheme = "client";
+    private const string AdministratorScheme = "administrator";
     private const string ProblemMediaType = "application/problem+json";
 
     // The order in which the page shows them.
     private static readonly string[] Tags =
-        ["Shop", "Products", "Categories", "Reviews", "Clients", "Addresses", "Orders", "Order details", "Bills", "Errors", "Health"];
+        ["Shop", "Sign-in", "Products", "Categories", "Reviews", "Clients", "Addresses", "Orders", "Order details", "Bills", "Errors", "Health"];
 
     public static IServiceCollection AddShopOpenApi(this IServiceCollection services) => services.AddOpenApi(options =>
     {
@@ -56,6 +59,24 @@ public static class OpenApi
         };
         // The address depends on who asks, and the document is compared with a committed one.
         document.Servers = [];
+        document.Components ??= new OpenApiComponents();
+        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+        {
+            [ClientScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                BearerFormat = "JWT",
+                Description = "The access_token of POST /auth/token.",
+            },
+            [AdministratorScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = ApiKeyAuthentication.Header,
+                Description = "The administrator's key, ADMIN_API_KEY.",
+            },
+        };
         document.Tags = Tags.Select(name => new OpenApiTag { Name = name }).ToHashSet();
         return Task.CompletedTask;
     }
@@ -64,6 +85,25 @@ public static class OpenApi
     private static async Task AddRefusals(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken ct)
     {
         var statuses = new SortedSet<int> { 503 };
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        if (!metadata.OfType<IgnoresCredentials>().Any())
+        {
+            statuses.Add(401);
+        }
+
+        if (metadata.OfType<IAuthorizeData>().LastOrDefault() is { } access)
+        {
+            operation.Security =
+            [
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(ClientScheme, context.Document)] = [] },
+                new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(AdministratorScheme, context.Document)] = [] },
+            ];
+            if (access.Policy == Access.Administrators)
+            {
+                statuses.Add(403);
+            }
+        }
+
         var parameters = operation.Parameters ?? [];
         if (operation.RequestBody is not null)
         {
@@ -80,7 +120,7 @@ public static class OpenApi
             statuses.Add(404);
         }
 
-        statuses.UnionWith(context.Description.ActionDescriptor.EndpointMetadata.OfType<RefusesWith>().Select(r => r.Status));
+        statuses.UnionWith(metadata.OfType<RefusesWith>().Select(r => r.Status));
         var schema = await context.GetOrCreateSchemaAsync(typeof(ProblemBody), null, ct);
         context.Document?.AddComponent("ProblemBody", schema);
         operation.Responses ??= [];

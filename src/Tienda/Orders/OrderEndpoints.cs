@@ -38,14 +38,19 @@ public static class OrderEndpoints
     /// Insufficient stock is a 409 whose <c>shortages</c> tells what is there.
     /// </remarks>
     public static async Task<Results<CreatedAtRoute<Order>, Problem>> Place(
-        PlaceOrderRequest request, ClaimsPrincipal caller, PlaceOrder placeOrder, CancellationToken ct) =>
-        request.Discount > 0 && !caller.IsAdministrator
-            ? Problem.DiscountForbidden
-            : await placeOrder.RunAsync(request with { ClientId = request.ClientId ?? caller.ClientId }, ct) switch
+        PlaceOrderRequest request, ClaimsPrincipal caller, PlaceOrder placeOrder, CancellationToken ct)
+    {
+        if (request.Discount > 0 && !caller.IsAdministrator)
+        {
+            return Problem.DiscountForbidden;
+        }
+
+        return await placeOrder.RunAsync(request with { ClientId = request.ClientId ?? caller.ClientId }, ct) switch
         {
             { Record: { } order } => TypedResults.CreatedAtRoute(order, "GetOrder", new { id_key = order.IdKey }),
             var refused => refused.Refusal!.ToProblem(),
         };
+    }
 
     /// <summary>Change an order</summary>
     /// <remarks>Changes only the fields that are sent. <c>{"status": 4}</c> cancels: the stock goes back and the bill is voided.</remarks>

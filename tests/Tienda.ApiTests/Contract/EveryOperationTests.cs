@@ -47,9 +47,10 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> All() => [.. Operations.Examples.Keys];
+    // It needs somebody who signed in; the matrix of Security/AccessTests asks it as one.
+    public static TheoryData<string> All() => [.. Operations.Examples.Keys.Where(operation => operation != "GetOwnClient")];
 
-    public static TheoryData<string> Gets() => [.. Operations.Where((_, method, _) => method == "get")];
+    public static TheoryData<string> Gets() => [.. Operations.Where((path, method, _) => method == "get" && path != "/clients/me")];
 
     public static TheoryData<string> Creations() => [.. Operations.Where((_, _, operation) => operation["responses"]!["201"] is not null)];
 

@@ -39,9 +39,14 @@ public static class Operations
         ["PutClient"] = async given => Put($"/clients/{(await given.ClientAsync()).Id()}", new { name = "Other" }),
         ["PatchClient"] = async given => Patch($"/clients/{(await given.ClientAsync()).Id()}", new { telephone = "+34600000000" }),
         ["DeleteClient"] = async given => Delete($"/clients/{await ClientOfOrderAsync(given)}"),
+        ["GetOwnClient"] = _ => Get("/clients/me"),
         ["ListClientAddresses"] = async given => await Get($"/clients/{(await given.ClientAsync()).Id()}/addresses"),
         ["ListClientOrders"] = async given => await Get($"/clients/{await ClientOfOrderAsync(given)}/orders"),
         ["ExportClient"] = async given => await Get($"/clients/{await ClientOfOrderAsync(given)}/export"),
+
+        ["SignIn"] = async given => new Example("POST", "/auth/token", Credentials(await given.ClientAsync()), 200),
+        ["RefreshSession"] = async given => new Example("POST", "/auth/refresh", await SessionAsync(given), 200),
+        ["SignOut"] = async given => new Example("POST", "/auth/logout", await SessionAsync(given), 204),
 
         ["ListAddresses"] = _ => Get("/addresses"),
         ["GetAddress"] = async given => await Get($"/addresses/{(await AddressAsync(given)).Id()}"),
@@ -103,6 +108,14 @@ public static class Operations
     private static Example Patch(string path, object body) => new("PATCH", path, body, 200);
 
     private static Example Delete(string path) => new("DELETE", path, null, 204);
+
+    private static object Credentials(JsonNode client) => new { email = (string)client["email"]!, password = Given.Password };
+
+    private static async Task<object> SessionAsync(Given given)
+    {
+        var signedIn = await given.Http.PostAsync("/auth/token", Credentials(await given.ClientAsync())).ShouldBeAsync(200);
+        return new { refresh_token = (string)signedIn["refresh_token"]! };
+    }
 
     private static async Task<JsonNode> AddressAsync(Given given) => await given.AddressAsync((await given.ClientAsync()).Id());
 

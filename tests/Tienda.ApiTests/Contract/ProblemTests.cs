@@ -118,7 +118,13 @@ public sealed partial class ProblemTests(ShopApp shop)
     public async Task The_database_being_away_is_a_503_with_the_time_to_come_back()
     {
         var nowhere = shop.Postgres.Server("shop") with { Host = "/nonexistent-folder" };
-        await using var app = Program.Build(new Tienda.Hosting.Settings { Port = 0, Postgres = nowhere, AccessLog = false });
+        await using var app = Program.Build(new Tienda.Hosting.Settings
+        {
+            Port = 0,
+            Postgres = nowhere,
+            AccessLog = false,
+            JwtSecret = new string('x', 32),
+        });
         await app.StartAsync(Ct);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
 
@@ -156,7 +162,8 @@ public sealed partial class ProblemTests(ShopApp shop)
         await using var command = shop.Database.CreateCommand(
             """
             SELECT conname::text FROM pg_constraint
-            WHERE connamespace = 'public'::regnamespace AND contype IN ('f', 'u') AND conname NOT IN ('addresses_of_client', 'bills_number_unique')
+            WHERE connamespace = 'public'::regnamespace AND contype IN ('f', 'u') AND conname NOT IN ('addresses_of_client', 'bills_number_unique',
+                    'sessions_client_exists')
             """);
         await using var reader = await command.ExecuteReaderAsync(Ct);
         var names = new List<string>();

@@ -20,7 +20,8 @@ public static class AddressEndpoints
         addresses.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchAddress").ForClients().MayConflict();
         addresses.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteAddress").ForClients().MayConflict();
 
-        routes.MapGet("/clients/{id_key:long:min(1)}/addresses", ListOfClient).WithName("ListClientAddresses").ForClients().WithTags("Addresses");
+        routes.MapGet("/clients/{id_key:long:min(1)}/addresses", ListOfClient)
+            .WithName("ListClientAddresses").ForClients().WithTags("Addresses");
     }
 
     /// <summary>List addresses</summary>
@@ -44,7 +45,8 @@ public static class AddressEndpoints
     /// <summary>Change an address</summary>
     /// <remarks>Changes only the fields that are sent. An address that orders were sent to stays with its client.</remarks>
     public static async Task<Results<Ok<Address>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateAddressRequest request, ClaimsPrincipal caller, AddressStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, UpdateAddressRequest request, ClaimsPrincipal caller, AddressStore store,
+        CancellationToken ct) =>
         await store.UpdateAsync(id, request, caller.ConfinedTo, ct) is { } address
             ? TypedResults.Ok(address) : Problem.NotFound("address", id);
 
@@ -56,6 +58,7 @@ public static class AddressEndpoints
 
     /// <summary>List the addresses of a client</summary>
     public static async Task<Results<Page<Address>, Problem>> ListOfClient(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, AddressStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, AddressStore store,
+        CancellationToken ct) =>
         caller.MaySee(id) && await store.ListOfClientAsync(id, query, ct) is { } addresses ? addresses : Problem.NotFound("client", id);
 }

@@ -10,7 +10,9 @@ public sealed class AddressStore(NpgsqlDataSource database)
     private const string Columns = "id_key, street, number, city, client_id";
 
     public Task<Page<Address>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "addresses").WhereIf("client_id = {0}", confinedTo).ReadAsync(database, query, Read, address => address.IdKey, ct);
+        new ListStatement(Columns, "addresses")
+            .WhereIf("client_id = {0}", confinedTo)
+            .ReadAsync(database, query, Read, address => address.IdKey, ct);
 
     /// <summary>The addresses of one client, or null if there is no such client.</summary>
     public Task<Page<Address>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>

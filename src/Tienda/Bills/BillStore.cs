@@ -14,7 +14,9 @@ public sealed class BillStore(NpgsqlDataSource database)
     private const string Tables = "bills b JOIN orders o ON o.id_key = b.order_id";
 
     public Task<Page<Bill>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, Tables, "b.id_key").WhereIf("o.client_id = {0}", confinedTo).ReadAsync(database, query, Read, bill => bill.IdKey, ct);
+        new ListStatement(Columns, Tables, "b.id_key")
+            .WhereIf("o.client_id = {0}", confinedTo)
+            .ReadAsync(database, query, Read, bill => bill.IdKey, ct);
 
     public async Task<Bill?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {

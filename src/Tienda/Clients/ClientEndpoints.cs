@@ -49,7 +49,8 @@ public static class ClientEndpoints
     /// <summary>Change a client</summary>
     /// <remarks>Changes only the fields that are sent.</remarks>
     public static async Task<Results<Ok<Client>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClaimsPrincipal caller, ClientStore store,
+        CancellationToken ct) =>
         caller.MaySee(id) && await store.UpdateAsync(id, request, ct) is { } client
             ? TypedResults.Ok(client) : Problem.NotFound("client", id);
 

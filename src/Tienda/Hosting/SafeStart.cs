@@ -31,12 +31,12 @@ public static class SafeStart
         var missing = new List<string>();
         if (settings.JwtSecret is null)
         {
-            missing.Add("JWT_SECRET is not set: it signs access tokens and needs at least 32 random bytes, such as `openssl rand -hex 32`.");
+            missing.Add("JWT_SECRET is not set: it signs access tokens and needs 32 random bytes or more, as of `openssl rand -hex 32`.");
         }
 
         if (settings.AdminApiKey is null)
         {
-            missing.Add("ADMIN_API_KEY is not set: it makes its bearer an administrator and is as random, such as `openssl rand -hex 24`.");
+            missing.Add("ADMIN_API_KEY is not set: it makes its bearer an administrator and must be as random, as of `openssl rand -hex 24`.");
         }
 
         if (missing.Count > 0)

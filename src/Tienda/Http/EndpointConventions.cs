@@ -7,7 +7,8 @@ public static class EndpointConventions
     public static RouteHandlerBuilder MayConflict(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(409));
 
     /// <summary>What the body shows instead of a password or a token can be wrong: 401.</summary>
-    public static RouteHandlerBuilder MayRefuseCredentials(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(401));
+    public static RouteHandlerBuilder MayRefuseCredentials(this RouteHandlerBuilder endpoint) =>
+        endpoint.WithMetadata(new RefusesWith(401));
 
     /// <summary>The caller may use the endpoint, but not send every value: 403.</summary>
     public static RouteHandlerBuilder MayForbid(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(403));

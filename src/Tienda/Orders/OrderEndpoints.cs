@@ -76,6 +76,7 @@ public static class OrderEndpoints
 
     /// <summary>List the orders of one client</summary>
     public static async Task<Results<Page<Order>, Problem>> ListOfClient(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, OrderStore store,
+        CancellationToken ct) =>
         caller.MaySee(id) && await store.ListOfClientAsync(id, query, ct) is { } page ? page : Problem.NotFound("client", id);
 }

@@ -22,7 +22,8 @@ public static class ReviewEndpoints
         reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview").ForClients();
         reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview").ForClients();
 
-        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct).WithName("ListProductReviews").ForAnyone().WithTags("Reviews");
+        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct)
+            .WithName("ListProductReviews").ForAnyone().WithTags("Reviews");
     }
 
     /// <summary>List reviews</summary>
@@ -46,7 +47,8 @@ public static class ReviewEndpoints
     /// <summary>Change a review</summary>
     /// <remarks>Changes only the fields that are sent. The product and the client stay.</remarks>
     public static async Task<Results<Ok<Review>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ClaimsPrincipal caller, ReviewStore store,
+        CancellationToken ct) =>
         await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
         {
             ReviewChange.Made(var review) => TypedResults.Ok(review),
@@ -65,6 +67,7 @@ public static class ReviewEndpoints
 
     /// <summary>List the reviews of a product</summary>
     public static async Task<Results<Page<Review>, Problem>> ListOfProduct(
-        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, ReviewStore store,
+        CancellationToken ct) =>
         await store.ListOfProductAsync(id, caller.IsAdministrator, query, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
 }

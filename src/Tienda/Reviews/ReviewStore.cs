@@ -37,7 +37,8 @@ public sealed class ReviewStore(NpgsqlDataSource database)
     public Task<Page<Review>?> ListOfProductAsync(long productId, bool inactiveToo, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "reviews")
             .Where("product_id = {0}", productId)
-            .ReadOfAsync(new ListOwner("products", productId, inactiveToo ? "true" : "active"), database, query, Read, review => review.IdKey, ct);
+            .ReadOfAsync(
+                new ListOwner("products", productId, inactiveToo ? "true" : "active"), database, query, Read, review => review.IdKey, ct);
 
     public async Task<Review?> FindAsync(long id, CancellationToken ct)
     {

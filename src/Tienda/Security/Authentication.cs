@@ -10,7 +10,7 @@ using Tienda.Hosting;
 
 namespace Tienda.Security;
 
-/// <summary>Finds out who sends a request: by an access token, by the administrator's key, or, with AUTH_ENABLED=false, not at all.</summary>
+/// <summary>Finds out who sends a request: by an access token or by the administrator's key; with AUTH_ENABLED=false, not at all.</summary>
 public static class Authentication
 {
     private const string ByCredentials = "Credentials";

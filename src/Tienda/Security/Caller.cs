@@ -18,7 +18,8 @@ public static class Caller
         public bool IsAdministrator => caller.HasClaim(RoleClaim, AdministratorRole);
 
         /// <summary>The client who signed in; null for strangers and for an administrator's key, behind which there is no person.</summary>
-        public long? ClientId => caller.FindFirst(ClientIdClaim) is { } claim ? long.Parse(claim.Value, CultureInfo.InvariantCulture) : null;
+        public long? ClientId =>
+            caller.FindFirst(ClientIdClaim) is { } claim ? long.Parse(claim.Value, CultureInfo.InvariantCulture) : null;
 
         /// <summary>
         /// The client whose records alone the caller may see and change; null for an administrator, who may all. Only behind a policy that

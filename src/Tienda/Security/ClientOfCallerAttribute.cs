@@ -7,7 +7,7 @@ namespace Tienda.Security;
 /// who is nobody's client, must name one.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class ClientOfCallerAttribute : ValidationAttribute
+public sealed class ClientOfCallerAttribute() : RangeAttribute(typeof(long), "1", "9223372036854775807")
 {
     /// <summary>Whether an administrator may leave it out too, as in a change that keeps what is there.</summary>
     public bool MayBeLeftOut { get; init; }

@@ -27,7 +27,8 @@ public sealed class Passwords : IDisposable
     /// <summary>Iterations of PBKDF2 with HMAC-SHA-512 (OWASP Password Storage Cheat Sheet, 2023).</summary>
     public const int Iterations = 210_000;
 
-    private const int QueuePerHasher = 16;
+    // A hash takes some 80 ms: the last in the queue waits five seconds.
+    private const int QueuePerHasher = 64;
 
     private readonly PasswordHasher<Client> _hasher;
     private readonly string _nobodysHash;

@@ -26,13 +26,16 @@ public sealed class TiendaProgram : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts <c>tienda</c> with arguments in a folder; settings of this test run do not reach it.</summary>
+    /// <summary>
+    /// Starts <c>tienda</c> with arguments in a folder; settings of this test run do not reach it. It gets the tests' secrets,
+    /// unless the settings say otherwise.
+    /// </summary>
     public static TiendaProgram Start(string folder, string[] arguments, Dictionary<string, string>? settings = null) =>
         Run(folder, ["dotnet", typeof(Program).Assembly.Location, .. arguments], settings);
 
     public static TiendaProgram StartCommand(string folder, params string[] command) => Run(folder, command, null);
 
-    /// <summary>Waits for the banner and answers a client for the address in it.</summary>
+    /// <summary>Waits for the banner and answers an administrator's client for the address in it.</summary>
     public async Task<HttpClient> OpenAsync()
     {
         var ended = _process.WaitForExitAsync();
@@ -41,7 +44,7 @@ public sealed class TiendaProgram : IAsyncDisposable
             Assert.Fail($"The program ended with {_process.ExitCode}:\n{Output}");
         }
 
-        return new HttpClient { BaseAddress = await _url.Task };
+        return ShopApp.AsAdministrator(new HttpClient { BaseAddress = await _url.Task });
     }
 
     public async Task<int> ExitCodeAsync()
@@ -87,6 +90,8 @@ public sealed class TiendaProgram : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        start.Environment["JWT_SECRET"] = "a secret of the tests, long enough";
+        start.Environment["ADMIN_API_KEY"] = ShopApp.AdminApiKey;
         foreach (var (name, value) in settings ?? [])
         {
             start.Environment[name] = value;

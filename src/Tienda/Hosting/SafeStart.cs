@@ -36,7 +36,7 @@ public static class SafeStart
 
         if (settings.AdminApiKey is null)
         {
-            missing.Add("ADMIN_API_KEY is not set: it makes its bearer an administrator and must be as random, as of `openssl rand -hex 24`.");
+            missing.Add("ADMIN_API_KEY is not set: it makes its bearer an administrator; as random, as of `openssl rand -hex 24`.");
         }
 
         if (missing.Count > 0)

@@ -21,7 +21,8 @@ public static class OpenApi
     // The order in which the page shows them.
     private static readonly string[] Tags =
     [
-        "Shop", "Sign-in", "Products", "Categories", "Reviews", "Clients", "Addresses", "Orders", "Order details", "Bills", "Errors", "Health",
+        "Shop", "Sign-in", "Products", "Categories", "Reviews", "Clients", "Addresses", "Orders", "Order details", "Bills",
+        "Errors", "Health",
     ];
 
     public static IServiceCollection AddShopOpenApi(this IServiceCollection services) => services.AddOpenApi(options =>

@@ -71,8 +71,9 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     /// <summary>Every type, as <c>GET /errors</c> and docs/errors.md list them.</summary>
     public static IReadOnlyList<ProblemType> All { get; } =
     [
-        MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout, Duplicate,
-        InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType, InvalidValues, InternalError, Unavailable,
+        MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
+        Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType,
+        InvalidValues, InternalError, Unavailable,
     ];
 
     /// <summary>The type for a bare status that the framework set, such as 405 from routing.</summary>

@@ -22,7 +22,8 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         new ListStatement(Columns, "order_details")
             .Where("order_id = {0}", orderId)
             .ReadOfAsync(
-                new ListOwner("orders", orderId, "$2 IS NULL OR client_id = $2", confinedTo), database, query, Read, line => line.IdKey, ct);
+                new ListOwner("orders", orderId, "$2 IS NULL OR client_id = $2", confinedTo),
+                database, query, Read, line => line.IdKey, ct);
 
     public async Task<OrderDetail?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {

@@ -23,7 +23,8 @@ public static class ProductEndpoints
 
     /// <summary>List products</summary>
     /// <remarks>
-    /// Filters can be combined. The Link header leads to the next page under every order. Inactive products are shown to administrators only.
+    /// Filters can be combined. The Link header leads to the next page under every order.
+    /// Inactive products are shown to administrators only.
     /// </remarks>
     public static async Task<Results<Page<Product>, Problem>> List(
         [AsParameters] ProductQuery query, ClaimsPrincipal caller, ProductStore store, CancellationToken ct) =>

@@ -20,7 +20,7 @@ public sealed class ShopApp : IAsyncLifetime
     private WebApplication _app = null!;
 
     /// <summary>What the shops of the tests are opened with.</summary>
-    public const string AdminApiKey = "the administrator's key of the tests";
+    public const string AdminApiKey = "the-key-of-the-tests";
 
     /// <summary>Talks to the shop over HTTP as an administrator.</summary>
     public HttpClient Http { get; private set; } = null!;
@@ -52,6 +52,10 @@ public sealed class ShopApp : IAsyncLifetime
         BaseAddress = Http.BaseAddress,
         DefaultRequestHeaders = { Authorization = new("Bearer", accessToken) },
     };
+
+    public IServiceProvider Services => _app.Services;
+
+    public Settings Settings => _app.Services.GetRequiredService<Settings>();
 
     public AccessTokens AccessTokens => _app.Services.GetRequiredService<AccessTokens>();
 
@@ -170,6 +174,9 @@ public sealed class Given(HttpClient http)
 
     public HttpClient Http => http;
 
+    /// <summary>Whom all that is made belongs to; null makes a new client each time.</summary>
+    public JsonNode? Owner { get; init; }
+
     public static string Unique(string word) => $"{word} {Guid.NewGuid():N}"[..Math.Min(64, word.Length + 33)];
 
     public static string Email() => $"{Guid.NewGuid():N}@example.com";
@@ -183,7 +190,7 @@ public sealed class Given(HttpClient http)
     public Task<JsonNode> ReviewAsync(long productId, long clientId, decimal rating = 4m) =>
         http.PostAsync("/reviews", new { product_id = productId, client_id = clientId, rating }).ShouldBeAsync(201);
 
-    public Task<JsonNode> ClientAsync() => http.PostAsync(
+    public async Task<JsonNode> ClientAsync() => Owner ?? await http.PostAsync(
         "/clients",
         new { name = "Ana", lastname = "Prueba", email = Email(), password = Password }).ShouldBeAsync(201);
 

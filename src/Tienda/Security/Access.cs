@@ -46,10 +46,17 @@ public static class Access
 /// </summary>
 public sealed class BadCredentials(RequestDelegate next)
 {
-    public Task InvokeAsync(HttpContext context) =>
-        context.GetEndpoint() is RouteEndpoint endpoint
-        && endpoint.Metadata.GetMetadata<IgnoresCredentials>() is null
-        && context.Features.Get<IAuthenticateResultFeature>()?.AuthenticateResult?.Failure is not null
-            ? context.ChallengeAsync()
-            : next(context);
+    public async Task InvokeAsync(HttpContext context)
+    {
+        // The authentication middleware keeps only a success; asking again answers what it found.
+        if (context.GetEndpoint() is RouteEndpoint endpoint
+            && endpoint.Metadata.GetMetadata<IgnoresCredentials>() is null
+            && (await context.AuthenticateAsync()).Failure is not null)
+        {
+            await context.ChallengeAsync();
+            return;
+        }
+
+        await next(context);
+    }
 }

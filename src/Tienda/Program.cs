@@ -1,5 +1,6 @@
 using Tienda.Addresses;
 using Tienda.Bills;
+using Tienda.Caching;
 using Tienda.Categories;
 using Tienda.Clients;
 using Tienda.Hosting;
@@ -34,6 +35,8 @@ public static class Program
         builder.Services.AddShopAuthentication(settings);
         builder.Services.AddShopAccess();
         builder.Services.AddSignIn();
+        builder.Services.AddRateLimits();
+        builder.Services.AddSingleton<RedisServer>();
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
         builder.Services.AddSingleton<ProductStore>();
@@ -51,12 +54,18 @@ public static class Program
         app.UseMiddleware<RequestLog>();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        if (settings.RateLimitEnabled)
+        {
+            app.UseMiddleware<RateLimits>();
+        }
+
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<BadCredentials>();
         app.UseAuthorization();
+        app.UseMiddleware<OwnRateLimits>();
 
         app.MapShopPage();
         app.MapHealth();

@@ -71,6 +71,9 @@ public sealed class ShopApp : IAsyncLifetime
             JwtSecret = "a secret of the tests, long enough",
             AdminApiKey = AdminApiKey,
             PasswordIterations = 1_000,
+            DataFolder = Path.Combine(server.Host, Guid.NewGuid().ToString()),
+            RateLimitEnabled = false,
+            WrongPasswordsPerAddress = 1_000_000,
         };
         settings = adjust?.Invoke(settings) ?? settings;
         await using (var database = Tienda.Data.Database.CreateUnhurried(settings))

@@ -16,7 +16,7 @@ public static class ClientEndpoints
         clients.MapGet("/", List).WithName("ListClients").ForAdministrators();
         clients.MapGet("/{id_key:long:min(1)}", Get).WithName("GetClient").ForClients();
         clients.MapGet("/me", GetOwn).WithName("GetOwnClient").ForClients();
-        clients.MapPost("/", Create).WithName("CreateClient").ForAnyone().MayConflict();
+        clients.MapPost("/", Create).WithName("CreateClient").ForAnyone().LimitedBy(p => p.Registration).MayConflict();
         clients.MapPut("/{id_key:long:min(1)}", Update).WithName("PutClient").ForClients().MayConflict();
         clients.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchClient").ForClients().MayConflict();
         clients.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteClient").ForClients();

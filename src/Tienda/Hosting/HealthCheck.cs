@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Telemetry;
 
@@ -71,7 +72,7 @@ public sealed record PoolHealth
 /// Looks at the database on a connection of its own, so that a full pool cannot hide behind the check that should report it.
 /// A report up to one second old is given again: a flood of checks costs the database nothing.
 /// </summary>
-public sealed class HealthCheck(Settings settings, DatabaseProbe database, PoolGauge pool, TimeProvider time)
+public sealed class HealthCheck(Settings settings, DatabaseProbe database, RedisServer redis, PoolGauge pool, TimeProvider time)
 {
     private const double WarningLatencyMs = 100;
     private const double CriticalLatencyMs = 500;
@@ -99,9 +100,12 @@ public sealed class HealthCheck(Settings settings, DatabaseProbe database, PoolG
 
     private async Task<HealthReport> LookAsync()
     {
+        var asked = redis.LatencyMsAsync();
         var latency = await database.LatencyMsAsync();
+        var redisLatency = await asked;
         var connections = pool.Read(settings);
         var status = latency is null or > CriticalLatencyMs || connections.UtilizationPercent > CriticalPoolPercent ? "critical"
+            : redis.IsEnabled && redisLatency is null ? "degraded"
             : latency > WarningLatencyMs || connections.UtilizationPercent > WarningPoolPercent ? "warning"
             : "healthy";
         return new HealthReport
@@ -114,7 +118,11 @@ public sealed class HealthCheck(Settings settings, DatabaseProbe database, PoolG
             Checks = new HealthChecks
             {
                 Database = new DependencyHealth { Status = latency is null ? "down" : "up", LatencyMs = latency },
-                Redis = new DependencyHealth { Status = "disabled" },
+                Redis = new DependencyHealth
+                {
+                    Status = !redis.IsEnabled ? "disabled" : redisLatency is null ? "down" : "up",
+                    LatencyMs = redisLatency,
+                },
                 DbPool = connections,
             },
         };

@@ -10,6 +10,13 @@ public sealed record PostgresServer(string Host, int Port, string Database, stri
     public override string ToString() => $"{Database} at {Host}:{Port}";
 }
 
+/// <summary>How to reach a Redis server.</summary>
+public sealed record RedisAddress(string Host, int Port, int Database, string? Password)
+{
+    /// <summary>Without the password.</summary>
+    public override string ToString() => $"{Host}:{Port}";
+}
+
 /// <summary>The settings are wrong; the message lists every mistake.</summary>
 public sealed class SettingsException(string message) : Exception(message);
 
@@ -60,6 +67,24 @@ public sealed record Settings
 
     /// <summary>ISO 4217 code of the shop's one currency (CURRENCY).</summary>
     public string Currency { get; init; } = "USD";
+
+    /// <summary>Redis (REDIS_HOST and its siblings), or null to do without.</summary>
+    public RedisAddress? Redis { get; init; }
+
+    /// <summary>Whether requests are limited (RATE_LIMIT_ENABLED). The guessing of passwords is slowed in any case.</summary>
+    public bool RateLimitEnabled { get; init; } = true;
+
+    /// <summary>Requests of one address or account in a window (RATE_LIMIT_CALLS).</summary>
+    public int RateLimitCalls { get; init; } = 100;
+
+    /// <summary>Length of a window in seconds (RATE_LIMIT_PERIOD).</summary>
+    public int RateLimitPeriodSeconds { get; init; } = 60;
+
+    /// <summary>Wrong passwords in a minute for one account; no variable sets it.</summary>
+    public int WrongPasswordsPerAccount { get; init; } = 5;
+
+    /// <summary>Wrong passwords in a minute from one address; no variable sets it.</summary>
+    public int WrongPasswordsPerAddress { get; init; } = 20;
 
     /// <summary>False opens everything to everybody (AUTH_ENABLED).</summary>
     public bool AuthEnabled { get; init; } = true;
@@ -139,6 +164,13 @@ public sealed record Settings
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
             ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
             Currency = read.TextOr("CURRENCY", defaults.Currency),
+            Redis = read.Text("REDIS_HOST") is { } redisHost && read.Flag("REDIS_ENABLED", true)
+                ? new RedisAddress(
+                    redisHost, read.Whole(["REDIS_PORT"], 6379, 1, 65535), read.Whole(["REDIS_DB"], 0, 0, 1024), read.Text("REDIS_PASSWORD"))
+                : null,
+            RateLimitEnabled = read.Flag("RATE_LIMIT_ENABLED", defaults.RateLimitEnabled),
+            RateLimitCalls = read.Whole(["RATE_LIMIT_CALLS"], defaults.RateLimitCalls, 1, 1_000_000),
+            RateLimitPeriodSeconds = read.Whole(["RATE_LIMIT_PERIOD"], defaults.RateLimitPeriodSeconds, 1, 86_400),
             AuthEnabled = read.Flag("AUTH_ENABLED", defaults.AuthEnabled),
             AuthDisabledIKnow = read.Flag("AUTH_DISABLED_I_KNOW", defaults.AuthDisabledIKnow),
             JwtSecret = read.Secret("JWT_SECRET", ShortestJwtSecret),

@@ -94,6 +94,11 @@ public static class OpenApi
             statuses.Add(401);
         }
 
+        if (!context.Description.RelativePath!.StartsWith("health", StringComparison.Ordinal))
+        {
+            statuses.Add(429);
+        }
+
         if (metadata.OfType<IAuthorizeData>().LastOrDefault() is { } access)
         {
             operation.Security =

@@ -34,7 +34,8 @@ public sealed record ProblemBody
 /// <summary>An answer that says what was wrong. The only way in which the program writes an error.</summary>
 public sealed class Problem(ProblemType type, string detail) : IResult, IStatusCodeHttpResult
 {
-    private const int RetryAfterSeconds = 1;
+    /// <summary>Seconds after which the request may be repeated; sent with 429 and 503.</summary>
+    public int RetryAfterSeconds { get; init; } = 1;
 
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
@@ -47,7 +48,7 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
         var response = httpContext.Response;
         response.StatusCode = type.Status;
         response.Headers.CacheControl = "no-store";
-        if (type.Status == StatusCodes.Status503ServiceUnavailable)
+        if (type.Status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status429TooManyRequests)
         {
             response.Headers.RetryAfter = RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
         }

@@ -62,6 +62,9 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static readonly ProblemType InvalidValues = new("invalid-values", 422, "Some values are not valid",
         "Correct every field that errors lists and send the request again.");
 
+    public static readonly ProblemType TooManyRequests = new("too-many-requests", 429, "Too many requests",
+        "Wait for the seconds that the Retry-After header names. The RateLimit headers of every answer tell what is left.");
+
     public static readonly ProblemType InternalError = new("internal-error", 500, "The shop made a mistake",
         "Report the request_id to the operator, who finds the cause in the log under it.");
 
@@ -73,7 +76,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     [
         MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
         Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType,
-        InvalidValues, InternalError, Unavailable,
+        InvalidValues, TooManyRequests, InternalError, Unavailable,
     ];
 
     /// <summary>The type for a bare status that the framework set, such as 405 from routing.</summary>
@@ -89,6 +92,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         413 => PayloadTooLarge,
         415 => UnsupportedMediaType,
         422 => InvalidValues,
+        429 => TooManyRequests,
         503 => Unavailable,
         >= 500 => InternalError,
         _ => MalformedRequest,

@@ -17,9 +17,9 @@ public static class ReviewEndpoints
 
         reviews.MapGet("/", List).WithName("ListReviews").ForAnyone();
         reviews.MapGet("/{id_key:long:min(1)}", Get).WithName("GetReview").ForAnyone();
-        reviews.MapPost("/", Create).WithName("CreateReview").ForClients().MayConflict();
-        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview").ForClients();
-        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview").ForClients();
+        reviews.MapPost("/", Create).WithName("CreateReview").ForClients().LimitedBy(p => p.Reviews).MayConflict();
+        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview").ForClients().LimitedBy(p => p.Reviews);
+        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview").ForClients().LimitedBy(p => p.Reviews);
         reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview").ForClients();
 
         routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct)

@@ -16,22 +16,42 @@ public static class SignInEndpoints
     {
         var auth = routes.MapGroup("/auth").WithTags("Sign-in");
 
-        auth.MapPost("/token", SignIn).WithName("SignIn").ForAnyoneUnasked().MayRefuseCredentials().RoundTrips(2);
-        auth.MapPost("/refresh", Refresh).WithName("RefreshSession").ForAnyoneUnasked().MayRefuseCredentials();
+        auth.MapPost("/token", SignIn).WithName("SignIn").ForAnyoneUnasked().LimitedBy(p => p.SignIn).MayRefuseCredentials().RoundTrips(2);
+        auth.MapPost("/refresh", Refresh).WithName("RefreshSession").ForAnyoneUnasked().LimitedBy(p => p.SignIn).MayRefuseCredentials();
         auth.MapPost("/logout", SignOut).WithName("SignOut").ForAnyoneUnasked();
     }
 
     /// <summary>Sign in</summary>
     /// <remarks>An unknown e-mail and a wrong password get the same answer after the same time.</remarks>
     public static async Task<Results<Ok<SignedIn>, Problem>> SignIn(
-        SignInRequest request, SessionStore sessions, Passwords passwords, AccessTokens tokens, CancellationToken ct)
+        SignInRequest request, HttpContext context, SignInAttempts attempts, SessionStore sessions, Passwords passwords, AccessTokens tokens,
+        CancellationToken ct)
     {
-        var account = await sessions.FindAccountAsync(request.Email!, ct);
-        var check = await passwords.CheckAsync(account?.PasswordHash, request.Password!, ct);
-        var token = RefreshToken.Create();
-        return check.IsRight && await sessions.OpenAsync(account!, check.BetterHash, token, ct)
-            ? TypedResults.Ok(Answer(account!, token, tokens))
-            : new Problem(ProblemType.InvalidCredentials, "There is no client with this e-mail and password.");
+        var (who, address) = (RateSubject.OfEmail(request.Email!), RateSubject.OfAddress(context.Connection.RemoteIpAddress));
+        if (await attempts.BeginAsync(who, address) is { Allowed: false } refused)
+        {
+            return RateLimits.TooManyRequests(refused);
+        }
+
+        var wasWrong = false;
+        try
+        {
+            var account = await sessions.FindAccountAsync(request.Email!, ct);
+            var check = await passwords.CheckAsync(account?.PasswordHash, request.Password!, ct);
+            var token = RefreshToken.Create();
+            wasWrong = !check.IsRight;
+            return check.IsRight && await sessions.OpenAsync(account!, check.BetterHash, token, ct)
+                ? TypedResults.Ok(Answer(account!, token, tokens))
+                : new Problem(ProblemType.InvalidCredentials, "There is no client with this e-mail and password.");
+        }
+        finally
+        {
+            // Right passwords do not count, nor do attempts that an outage ended.
+            if (!wasWrong)
+            {
+                attempts.TakeBack(who, address);
+            }
+        }
     }
 
     /// <summary>Get the next access token</summary>

@@ -124,6 +124,7 @@ public sealed partial class ProblemTests(ShopApp shop)
             Postgres = nowhere,
             AccessLog = false,
             JwtSecret = new string('x', 32),
+            DataFolder = Path.Combine(shop.Postgres.Server("shop").Host, Guid.NewGuid().ToString()),
         });
         await app.StartAsync(Ct);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };

@@ -1,0 +1,144 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Net.Http.Headers;
+using Tienda.Hosting;
+using Tienda.Http;
+
+namespace Tienda.Security;
+
+/// <summary>The endpoint has a limit of its own beside that of all requests.</summary>
+/// <param name="Choose">Which one.</param>
+public sealed record OwnRateLimit(Func<RateLimitPolicies, RateLimitPolicy> Choose);
+
+/// <summary>
+/// Counts every request before anything is done for it: of a client who is signed in by the account, of anybody else by the address.
+/// Administrators are not counted. Health checks and metrics are not either, unless they come with wrong credentials.
+/// </summary>
+public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLimitPolicies policies, Settings settings)
+{
+    private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready", "/metrics"];
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        var caller = await IdentifyAsync(context);
+        if (caller.IsExempt)
+        {
+            await next(context);
+            return;
+        }
+
+        var verdict = await limiter.TakeAsync(policies.Default, caller.Subject);
+        var counted = new CountedRequest(caller.Subject, verdict);
+        context.Features.Set(counted);
+        if (!verdict.Allowed)
+        {
+            RateLimitHeaders.Write(context.Response.Headers, counted.Verdicts);
+            await TooManyRequests(verdict).ExecuteAsync(context);
+            return;
+        }
+
+        context.Response.OnStarting(WriteHeadersAsync, context);
+        await next(context);
+    }
+
+    public static Problem TooManyRequests(RateVerdict verdict) => new(
+        ProblemType.TooManyRequests,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"The limit \"{verdict.Policy.Name}\" of {verdict.Policy.Calls} in {verdict.Policy.PeriodSeconds} seconds is reached; ")
+            + string.Create(CultureInfo.InvariantCulture, $"it opens again in {verdict.ResetSeconds} seconds."))
+    {
+        RetryAfterSeconds = verdict.ResetSeconds,
+    };
+
+    private async ValueTask<(bool IsExempt, RateSubject Subject)> IdentifyAsync(HttpContext context)
+    {
+        var address = RateSubject.OfAddress(context.Connection.RemoteIpAddress);
+        var headers = context.Request.Headers;
+        var isExemptPath = Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.Ordinal));
+        if (!settings.AuthEnabled
+            || (!headers.ContainsKey(HeaderNames.Authorization) && !headers.ContainsKey(ApiKeyAuthentication.Header)))
+        {
+            return (isExemptPath, address);
+        }
+
+        // Without this, wrong keys could be tried on the exempt paths without end.
+        var result = await context.AuthenticateAsync();
+        return result switch
+        {
+            { Succeeded: true } when result.Principal.IsAdministrator => (true, address),
+            { Succeeded: true } when result.Principal.ClientId is { } id => (isExemptPath, RateSubject.OfClient(id)),
+            _ => (isExemptPath && result.Failure is null, address),
+        };
+    }
+
+    private static Task WriteHeadersAsync(object state)
+    {
+        var context = (HttpContext)state;
+        RateLimitHeaders.Write(context.Response.Headers, context.Features.Get<CountedRequest>()!.Verdicts);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>Counts the requests of endpoints that have a limit of their own, behind routing and the limit of all requests.</summary>
+public sealed class OwnRateLimits(RequestDelegate next, RateLimiter limiter, RateLimitPolicies policies)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<OwnRateLimit>() is { } own
+            && context.Features.Get<CountedRequest>() is { } counted)
+        {
+            var verdict = await limiter.TakeAsync(own.Choose(policies), counted.Subject);
+            counted.Verdicts.Add(verdict);
+            if (!verdict.Allowed)
+            {
+                await RateLimits.TooManyRequests(verdict).ExecuteAsync(context);
+                return;
+            }
+        }
+
+        await next(context);
+    }
+}
+
+/// <summary>A request that was counted, for whom and with which verdicts.</summary>
+public sealed class CountedRequest(RateSubject subject, RateVerdict verdict)
+{
+    public RateSubject Subject => subject;
+
+    public List<RateVerdict> Verdicts { get; } = [verdict];
+}
+
+/// <summary>The rate limits' services and what endpoints say about them.</summary>
+public static partial class RateLimitSetup
+{
+    public static IServiceCollection AddRateLimits(this IServiceCollection services) => services
+        .AddSingleton(OpenCounters)
+        .AddSingleton<RateLimitPolicies>()
+        .AddSingleton<RateLeases>()
+        .AddSingleton<RateLimiter>()
+        .AddSingleton<SignInAttempts>();
+
+    public static T LimitedBy<T>(this T endpoint, Func<RateLimitPolicies, RateLimitPolicy> choose) where T : IEndpointConventionBuilder =>
+        endpoint.WithMetadata(new OwnRateLimit(choose));
+
+    private static SharedCounters OpenCounters(IServiceProvider services)
+    {
+        var folder = Path.Combine(services.GetRequiredService<Settings>().DataFolder, "shared");
+        try
+        {
+            return SharedCounters.Open(folder);
+        }
+        catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
+        {
+            Log.CountsAlone(services.GetRequiredService<ILogger<SharedCounters>>(), folder, unusable.Message);
+            return SharedCounters.OpenPrivate();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "This worker counts calls for itself, because {Folder} cannot be used: {Reason}")]
+        public static partial void CountsAlone(ILogger logger, string folder, string reason);
+    }
+}

@@ -30,6 +30,7 @@ public static class Program
         builder.Services.AddShopHealth();
         builder.Services.AddShopMetrics();
         builder.Services.AddShopHttp();
+        builder.Services.AddCrossOrigin(settings);
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
         builder.Services.AddSingleton<ProductStore>();
@@ -44,7 +45,12 @@ public static class Program
         builder.Services.AddSingleton<ReviewStore>();
 
         var app = builder.Build();
+        app.UseMiddleware<ClientAddress>();
         app.UseMiddleware<RequestLog>();
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseCrossOrigin(settings);
+        app.UseMiddleware<ConcurrencyLimit>();
+        app.UseMiddleware<ClearFraming>();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.UseMiddleware<Negotiation>();

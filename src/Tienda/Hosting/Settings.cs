@@ -57,6 +57,9 @@ public sealed record Settings
     /// <summary>ISO 4217 code of the shop's one currency (CURRENCY).</summary>
     public string Currency { get; init; } = "USD";
 
+    /// <summary>Proxies, browsers and loads: what happens before a route sees a request.</summary>
+    public FrontDoor FrontDoor { get; init; } = new();
+
     private static readonly string[] DefaultFiles = [".env.production", ".env"];
 
     private static readonly string[] HostNames = ["HOST", "API_HOST", "UVICORN_HOST"];
@@ -111,6 +114,7 @@ public sealed record Settings
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
             ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
             Currency = read.TextOr("CURRENCY", defaults.Currency),
+            FrontDoor = FrontDoor.Read(read),
             Postgres = read.Text("POSTGRES_HOST") is { } host
                 ? new PostgresServer(
                     host,

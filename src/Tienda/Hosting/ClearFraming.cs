@@ -1,4 +1,5 @@
 using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
 using Tienda.Http;
 
 namespace Tienda.Hosting;
@@ -11,6 +12,10 @@ public sealed class ClearFraming(RequestDelegate next)
 {
     private static readonly SearchValues<char> Controls =
         SearchValues.Create([.. Enumerable.Range(0, 128).Select(c => (char)c).Where(c => char.IsControl(c) && c != '\t')]);
+
+    // RFC 9110 5.6.2
+    private static readonly SearchValues<char> Token =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -25,9 +30,20 @@ public sealed class ClearFraming(RequestDelegate next)
 
     private static string? Doubt(HttpRequest request)
     {
+        // A line break in it ends the request line for a lenient reader.
+        if (request.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget.AsSpan().ContainsAny(Controls))
+        {
+            return "The path has a control character in it.";
+        }
+
         var headers = request.Headers;
         foreach (var (name, values) in headers)
         {
+            if (name.AsSpan().ContainsAnyExcept(Token))
+            {
+                return "A header has a name that is none.";
+            }
+
             foreach (var value in values)
             {
                 if (value.AsSpan().ContainsAny(Controls))

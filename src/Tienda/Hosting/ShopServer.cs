@@ -28,6 +28,7 @@ public static class ShopServer
         {
             server.AddServerHeader = false;
             server.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+            server.RequestHeaderEncodingSelector = PlainLength.Select;
             SetLimits(server.Limits, settings.FrontDoor);
         });
         // A line ends in CR LF: proxies disagree on whether a bare LF ends one. The switch is the only way to say so.

@@ -39,6 +39,7 @@ public static class OpenApi
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             page.Agent = new ScalarAgentOptions { Disabled = true };
             page.DynamicBaseServerUrl = true;
+            page.DynamicNonce = true;
         }).ExcludeFromDescription();
     }
 

@@ -89,6 +89,7 @@ public sealed record FrontDoor
             && ClientAddress.Parse(part[..slash]) is { } first
             && int.TryParse(part[(slash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var length)
             && IPNetwork.TryParse($"{first}/{length.ToString(CultureInfo.InvariantCulture)}", out var network)
+            && network.BaseAddress.Equals(first)
             ? network
             : null;
     }
@@ -104,5 +105,5 @@ public sealed record FrontDoor
         && uri.Scheme is "http" or "https"
         && part == uri.GetLeftPart(UriPartial.Authority)
         && uri.UserInfo.Length == 0
-        && uri.IdnHost == uri.Host;
+        && (uri.HostNameType == UriHostNameType.IPv6 || uri.IdnHost == uri.Host);
 }

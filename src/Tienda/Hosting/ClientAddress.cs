@@ -34,11 +34,11 @@ public sealed class ClientAddress(RequestDelegate next, Settings settings)
             connection.RemotePort = 0;
         }
 
-        // Each proxy writes one scheme for the hop that it saw; a proxy that keeps an outer one's list is rare, one that replaces it is not.
-        if (Parts(request.Headers["X-Forwarded-Proto"].ToString()) is { Length: > 0 } schemes
-            && schemes[^Math.Clamp(hops, 1, schemes.Length)].ToLowerInvariant() is "http" or "https")
+        // A proxy adds its own scheme to the list or, more often, puts it in the list's place: then one stands for several hops.
+        var schemes = Parts(request.Headers["X-Forwarded-Proto"].ToString());
+        if (schemes.Length > 0 && schemes[^Math.Clamp(hops, 1, schemes.Length)].ToLowerInvariant() is ("http" or "https") and var scheme)
         {
-            request.Scheme = schemes[^Math.Clamp(hops, 1, schemes.Length)].ToLowerInvariant();
+            request.Scheme = scheme;
         }
 
         return next(context);

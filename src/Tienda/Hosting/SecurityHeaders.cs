@@ -2,7 +2,9 @@ using Scalar.AspNetCore;
 
 namespace Tienda.Hosting;
 
-/// <summary>Tells browsers, with every answer, to make nothing of it but data; and everybody to keep no copy unless the answer says so.</summary>
+/// <summary>
+/// Tells browsers, with every answer, to make nothing of it but data; and everybody to keep no copy unless the answer says so.
+/// </summary>
 public sealed class SecurityHeaders(RequestDelegate next)
 {
     private const string DataOnly = "default-src 'none'; frame-ancestors 'none'";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -54,7 +55,8 @@ public sealed partial class RawConnection : IDisposable
         return text.ToString();
     }
 
-    /// <summary>Sends a piece again and again until the server ends the connection, which it must; what came by then is the answer.</summary>
+    /// <summary>Sends a piece again and again until the server ends the connection, which it must.</summary>
+    /// <param name="read">Whether what comes is read, and answered here.</param>
     public async Task<string> DribbleAsync(string piece, bool read = true)
     {
         using var patience = new CancellationTokenSource(Patience);
@@ -75,7 +77,7 @@ public sealed partial class RawConnection : IDisposable
     }
 
     public static IReadOnlyList<int> Statuses(string answers) =>
-        [.. StatusLine().Matches(answers).Select(line => int.Parse(line.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture))];
+        [.. StatusLine().Matches(answers).Select(line => int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture))];
 
     public void Dispose() => _socket.Dispose();
 

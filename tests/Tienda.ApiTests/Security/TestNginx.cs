@@ -72,7 +72,8 @@ public sealed class TestNginx : IAsyncDisposable
         }
     }
 
-    private string ErrorLog() => File.Exists(Path.Combine(_folder, "error.log")) ? File.ReadAllText(Path.Combine(_folder, "error.log")) : "";
+    private string ErrorLog() =>
+        new FileInfo(Path.Combine(_folder, "error.log")) is { Exists: true } log ? File.ReadAllText(log.FullName) : "";
 
     private static int FreePort()
     {

@@ -43,6 +43,31 @@ need_postgres() {
     exit 1
 }
 
+# The tests put a real nginx in front of the shop.
+need_nginx() {
+    [ -x /usr/sbin/nginx ] && return
+    if ! command -v apt-get >/dev/null; then
+        say "The tests need nginx at /usr/sbin/nginx (nothing has to run)."
+        exit 1
+    fi
+    say "Installing nginx with apt-get for the tests; the service in its package stays off."
+    (
+        # Debian's package would start a service; while this file is there, it does not. Somebody else's is left as it is.
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'as_root rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+        fi
+        apt_install nginx
+    )
+    # It would also start with the machine, and now if the policy was another one.
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now nginx >/dev/null 2>&1; fi
+    [ -x /usr/sbin/nginx ] && return
+    say "nginx could not be installed."
+    exit 1
+}
+
 # Package lists may be missing (as in container images) or old; they are fetched only then.
 apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null 2>&1 && return

@@ -37,6 +37,7 @@ public static class Program
         builder.Services.AddSignIn();
         builder.Services.AddRateLimits();
         builder.Services.AddSingleton<RedisServer>();
+        builder.Services.AddCrossOrigin(settings);
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
         builder.Services.AddSingleton<ProductStore>();
@@ -51,7 +52,12 @@ public static class Program
         builder.Services.AddSingleton<ReviewStore>();
 
         var app = builder.Build();
+        app.UseMiddleware<ClientAddress>();
         app.UseMiddleware<RequestLog>();
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseCrossOrigin(settings);
+        app.UseMiddleware<ConcurrencyLimit>();
+        app.UseMiddleware<ClearFraming>();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         if (settings.RateLimitEnabled)

@@ -66,6 +66,9 @@ namespace Tienda;
 [JsonSerializable(typeof(TotalCount?))]
 public sealed partial class TiendaJson : JsonSerializerContext
 {
+    /// <summary>The deepest nesting of a body that is read; the shop's own bodies have three levels.</summary>
+    public const int MaximumDepth = 16;
+
     /// <summary>The rules of the wire: snake_case, strict types, no unknown and no repeated field.</summary>
     public static JsonSerializerOptions Wire => field ??= Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
 
@@ -76,6 +79,7 @@ public sealed partial class TiendaJson : JsonSerializerContext
         options.NumberHandling = JsonNumberHandling.Strict;
         options.PropertyNameCaseInsensitive = false;
         options.AllowDuplicateProperties = false;
+        options.MaxDepth = MaximumDepth;
         // Answers are application/json, never part of a page: letters beyond ASCII need no escapes.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.TypeInfoResolver = Default

@@ -107,6 +107,9 @@ public sealed record Settings
     /// <summary>How often a password is hashed over; no variable sets it.</summary>
     public int PasswordIterations { get; init; } = Security.Passwords.Iterations;
 
+    /// <summary>Proxies, browsers and loads: what happens before a route sees a request.</summary>
+    public FrontDoor FrontDoor { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -177,6 +180,7 @@ public sealed record Settings
             AdminApiKey = read.Secret("ADMIN_API_KEY", ShortestApiKey),
             AdminEmail = read.Text("ADMIN_EMAIL"),
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
+            FrontDoor = FrontDoor.Read(read),
             Postgres = read.Text("POSTGRES_HOST") is { } host
                 ? new PostgresServer(
                     host,

@@ -101,6 +101,11 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
             return $"There is no field {path}.";
         }
 
+        if (json.Message.Contains("maximum configured depth", StringComparison.Ordinal))
+        {
+            return $"The body is nested deeper than {TiendaJson.MaximumDepth} levels.";
+        }
+
         if (json.Message.StartsWith("Duplicate property", StringComparison.Ordinal))
         {
             return $"The field {path} stands twice.";

@@ -46,6 +46,7 @@ public static class OpenApi
             page.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             page.Agent = new ScalarAgentOptions { Disabled = true };
             page.DynamicBaseServerUrl = true;
+            page.DynamicNonce = true;
         }).ForAnyoneUnasked().ExcludeFromDescription();
     }
 

@@ -60,6 +60,7 @@ public sealed class SettingsTests
             (settings.PoolSize, settings.PoolMaxOverflow, settings.PoolTimeoutSeconds, settings.PoolRecycleSeconds));
         Assert.Equal(("0.0.0.0", 8000), (settings.Host, settings.Port));
         Assert.Equal((LogLevel.Information, true), (settings.LogLevel, settings.JsonLogs));
+        Assert.Equal(["https://tuapp.com", "https://www.tuapp.com"], settings.FrontDoor.CorsOrigins);
     }
 
     [Fact]

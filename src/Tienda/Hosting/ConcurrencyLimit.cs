@@ -1,0 +1,40 @@
+using Tienda.Http;
+
+namespace Tienda.Hosting;
+
+/// <summary>
+/// Answers 503 to requests beyond LIMIT_CONCURRENCY at once: a queue would only make all of them slow. Health checks are always let
+/// in, since a full shop is not a dead one.
+/// </summary>
+public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
+{
+    private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready"];
+
+    private readonly int _limit = settings.FrontDoor.ConcurrencyLimit ?? int.MaxValue;
+    private int _running;
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
+        {
+            await next(context);
+            return;
+        }
+
+        try
+        {
+            if (Interlocked.Increment(ref _running) <= _limit)
+            {
+                await next(context);
+                return;
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+
+        await new Problem(ProblemType.Unavailable, $"The shop is busy with {_limit} requests, the most that LIMIT_CONCURRENCY allows.")
+            .ExecuteAsync(context);
+    }
+}

@@ -10,6 +10,7 @@ fail() { say "$*"; echo "0 passed, 1 failed"; exit 1; }
 need_dotnet
 need_postgres
 need_nginx
+need_redis
 trust_clone
 quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."
 quietly dotnet build Tienda.slnx -c Release --no-restore --nologo || fail "The build fails."

@@ -43,14 +43,19 @@ need_postgres() {
     exit 1
 }
 
-# The tests put a real nginx in front of the shop.
-need_nginx() {
-    [ -x /usr/sbin/nginx ] && return
+# The tests put a real nginx in front of the shop, and a real Redis beside it.
+need_nginx() { need_server nginx /usr/sbin/nginx nginx; }
+
+need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
+
+# need_server NAME BINARY PACKAGE, whose service has the package's name
+need_server() {
+    [ -x "$2" ] && return
     if ! command -v apt-get >/dev/null; then
-        say "The tests need nginx at /usr/sbin/nginx (nothing has to run)."
+        say "The tests need $1 at $2 (nothing has to run)."
         exit 1
     fi
-    say "Installing nginx with apt-get for the tests; the service in its package stays off."
+    say "Installing $1 with apt-get for the tests; the service in its package stays off."
     (
         # Debian's package would start a service; while this file is there, it does not. Somebody else's is left as it is.
         policy=/usr/sbin/policy-rc.d
@@ -59,12 +64,12 @@ need_nginx() {
             printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
             as_root chmod 755 "$policy"
         fi
-        apt_install nginx
+        apt_install "$3"
     )
     # It would also start with the machine, and now if the policy was another one.
-    if command -v systemctl >/dev/null; then as_root systemctl disable --now nginx >/dev/null 2>&1; fi
-    [ -x /usr/sbin/nginx ] && return
-    say "nginx could not be installed."
+    if command -v systemctl >/dev/null; then as_root systemctl disable --now "$3" >/dev/null 2>&1; fi
+    [ -x "$2" ] && return
+    say "$1 could not be installed."
     exit 1
 }
 

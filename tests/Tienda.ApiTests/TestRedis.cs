@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Tienda.ApiTests;
+
+/// <summary>A throw-away Redis on a port of 127.0.0.1 that keeps nothing.</summary>
+public sealed class TestRedis : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private Process? _process;
+
+    public int Port { get; } = FreePort();
+
+    /// <summary>The settings that lead a shop here.</summary>
+    public Dictionary<string, string> Settings => new()
+    {
+        ["REDIS_HOST"] = "127.0.0.1",
+        ["REDIS_PORT"] = Port.ToString(CultureInfo.InvariantCulture),
+    };
+
+    public static async Task<TestRedis> StartAsync()
+    {
+        var redis = new TestRedis();
+        await redis.OpenAsync();
+        return redis;
+    }
+
+    /// <summary>Starts it, also again after <see cref="KillAsync"/>.</summary>
+    public async Task OpenAsync()
+    {
+        var port = Port.ToString(CultureInfo.InvariantCulture);
+        _process = Process.Start(new ProcessStartInfo(
+            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
+        for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
+        {
+            Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");
+        }
+    }
+
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _process = null;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await KillAsync();
+        }
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        using var client = new TcpClient();
+        try
+        {
+            await client.ConnectAsync(IPAddress.Loopback, Port);
+            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+            var answer = new byte[7];
+            await client.GetStream().ReadExactlyAsync(answer);
+            return answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
+        }
+        catch (Exception notYet) when (notYet is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

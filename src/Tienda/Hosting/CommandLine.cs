@@ -42,6 +42,7 @@ public static class CommandLine
         root.Subcommands.Add(Serving(new Command("serve", "Serve the API (the default)")));
         root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
         root.Subcommands.Add(Seeding(new Command("seed", "Add demonstration data up to the given sizes; what is there stays")));
+        root.Subcommands.Add(Administering());
         Serving(root);
         // Its default gives a command two seconds after Ctrl+C. Requests get SHUTDOWN_TIMEOUT to finish, and then PostgreSQL stops.
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
@@ -53,6 +54,23 @@ public static class CommandLine
         command.Options.Add(Port);
         command.Options.Add(Level);
         return Runs(command, Commands.ServeAsync);
+    }
+
+    private static Command Administering()
+    {
+        var email = new Argument<string>("email") { Description = "E-mail of a client" };
+        var command = new Command("administrators", "Say which clients are administrators");
+        foreach (var (name, description, isAdministrator) in new[]
+        {
+            ("add", "Make a client an administrator", true), ("remove", "Make an administrator an ordinary client again", false),
+        })
+        {
+            var change = new Command(name, description) { email };
+            command.Subcommands.Add(Runs(change, (settings, result, ct) =>
+                Commands.SetAdministratorAsync(settings, result.GetRequiredValue(email), isAdministrator, ct)));
+        }
+
+        return command;
     }
 
     private static Command Seeding(Command command)
@@ -102,7 +120,7 @@ public static class CommandLine
                 return 0;
             }
             catch (Exception mistake) when (
-                mistake is SettingsException or MigrationException or LocalPostgresException or ListeningException)
+                mistake is SettingsException or CommandException or MigrationException or LocalPostgresException or ListeningException)
             {
                 await Console.Error.WriteLineAsync(mistake.Message);
                 return 1;

@@ -1,7 +1,11 @@
 using Tienda.Data;
 using Tienda.Demo;
+using Tienda.Security;
 
 namespace Tienda.Hosting;
+
+/// <summary>A command cannot do what it was asked to; the message says why.</summary>
+public sealed class CommandException(string message) : Exception(message);
 
 /// <summary>What the commands do.</summary>
 public static class Commands
@@ -62,6 +66,22 @@ public static class Commands
             await Console.Out.WriteLineAsync(complete
                 ? $"Every demonstration client has the password {DemoPeople.Password}; GET /clients lists their e-mails."
                 : "Orders were left out: they need at least one demonstration product and client.");
+        },
+        ct);
+
+    /// <summary>Gives a client the administrators' role, or takes it; the client is signed out and signs in again as the other.</summary>
+    /// <exception cref="CommandException">There is no such client.</exception>
+    public static Task SetAdministratorAsync(Settings settings, string email, bool isAdministrator, CancellationToken ct) => WithDatabaseAsync(
+        settings,
+        async reachable =>
+        {
+            await using var database = Database.CreateUnhurried(reachable);
+            if (!await new AdministratorStore(database).SetAsync(email, isAdministrator, ct))
+            {
+                throw new CommandException($"There is no client with the e-mail {email}; POST /clients registers one.");
+            }
+
+            await Console.Out.WriteLineAsync($"{email} is {(isAdministrator ? "an administrator" : "an ordinary client")} from the next sign-in.");
         },
         ct);
 

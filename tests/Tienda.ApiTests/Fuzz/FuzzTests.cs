@@ -1,0 +1,160 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Tienda.Hosting;
+using Tienda.Security;
+
+namespace Tienda.ApiTests.Fuzz;
+
+/// <summary>
+/// Drives every operation of the document with generated requests, several at once, and then checks the books. The seed is fixed;
+/// FUZZ_SEED chooses another, FUZZ_SECONDS runs as long as it says.
+/// </summary>
+public sealed class FuzzTests(ShopApp shop)
+{
+    private const int Lanes = 8;
+    private const int UsualRequests = 16_000;
+    private const int InitialStock = 2_000;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Whatever_is_sent_the_shop_answers_and_its_books_are_right()
+    {
+        var seconds = Setting("FUZZ_SECONDS");
+        var seed = Setting("FUZZ_SEED") ?? 20261124;
+        var server = await shop.Postgres.CreateDatabaseAsync($"fuzz_{Guid.NewGuid():N}");
+        var (app, admin) = await ShopApp.OpenShopAsync(server);
+        await using var running = app;
+        using var http = admin;
+        var given = new Given(http);
+        var clients = await Task.WhenAll(given.ClientAsync(), given.ClientAsync());
+        var products = new List<long>();
+        for (var i = 0; i < 5; i++)
+        {
+            products.Add((await given.ProductAsync(stock: InitialStock)).Id());
+        }
+
+        var document = await http.GetJsonAsync("/openapi.json");
+        var pool = new FuzzPool(products);
+        var seen = new ConcurrentDictionary<(string Operation, int Status), int>();
+        var callers = Callers(app.Services.GetRequiredService<AccessTokens>(), http, clients);
+        foreach (var client in clients)
+        {
+            await given.AddressAsync(client.Id());
+            pool.Add("clients", client.Id());
+        }
+
+        using var stop = seconds is { } limit ? new CancellationTokenSource(TimeSpan.FromSeconds(limit)) : new CancellationTokenSource();
+        var requests = seconds is null ? UsualRequests / Lanes : int.MaxValue;
+        await Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane => new FuzzLane(
+            (ulong)seed + (ulong)lane, OperationsOf(document), callers, new FuzzValues(document, pool), pool, seen).RunAsync(requests, stop.Token)));
+
+        ShowAndCheckShare(OperationsOf(document), seen);
+        await using var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
+        await CheckBooksAsync(database, products);
+        await ShouldBeAtRestAsync(http);
+        foreach (var caller in callers)
+        {
+            caller.Http.Dispose();
+        }
+    }
+
+    // A report may be a second old, and then of a moment when the last requests still ran.
+    private static async Task ShouldBeAtRestAsync(HttpClient http)
+    {
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(100, Ct))
+        {
+            var health = await http.GetJsonAsync("/health_check");
+            if ((string)health["status"]! == "healthy" && (int)health["checks"]!["db_pool"]!["checked_out"]! == 0)
+            {
+                return;
+            }
+
+            Assert.True(waited.Elapsed < TimeSpan.FromSeconds(10), health.ToJsonString());
+        }
+    }
+
+    private static List<FuzzOperation> OperationsOf(JsonNode document) => [.. document["paths"]!.AsObject()
+        .SelectMany(path => path.Value!.AsObject().Select(o =>
+            new FuzzOperation((string)o.Value!["operationId"]!, o.Key.ToUpperInvariant(), path.Key, o.Value)))];
+
+    // Administrators twice: without their products and categories there is little to do.
+    private static List<FuzzCaller> Callers(AccessTokens tokens, HttpClient admin, IEnumerable<JsonNode> clients)
+    {
+        var patience = TimeSpan.FromSeconds(10);
+        var administrator = new FuzzCaller(
+            "administrator", null, ShopApp.AsAdministrator(new HttpClient { BaseAddress = admin.BaseAddress, Timeout = patience }));
+        return
+        [
+            administrator, administrator, administrator,
+            new FuzzCaller("stranger", null, new HttpClient { BaseAddress = admin.BaseAddress, Timeout = patience }),
+            .. clients.Select(client => new FuzzCaller($"client {client.Id()}", client.Id(), new HttpClient
+            {
+                BaseAddress = admin.BaseAddress,
+                Timeout = patience,
+                DefaultRequestHeaders = { Authorization = new("Bearer", tokens.Issue(client.Id(), administrator: false)) },
+            })),
+        ];
+    }
+
+    private static void ShowAndCheckShare(List<FuzzOperation> operations, ConcurrentDictionary<(string Operation, int Status), int> seen)
+    {
+        var byStatus = seen.GroupBy(s => s.Key.Status, s => s.Value).OrderBy(g => g.Key).Select(g => $"{g.Key}: {g.Sum()}");
+        TestContext.Current.TestOutputHelper!.WriteLine(string.Join(", ", byStatus));
+        Assert.InRange(seen.Where(s => s.Key.Status == 503).Sum(s => s.Value), 0, seen.Sum(s => s.Value) / 50);
+        // A fuzzer whose requests are all refused finds nothing.
+        string[] needLuck = ["SignIn", "RefreshSession", "GetOwnClient", "ListProblemTypes"];
+        Assert.DoesNotContain(operations.Select(o => o.Id).Except(needLuck)
+, id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is >= 200 and < 300));
+        Assert.DoesNotContain(operations.Where(o => o.Description["requestBody"] is not null).Select(o => o.Id)
+, id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is 400 or 422));
+    }
+
+    private static async Task CheckBooksAsync(NpgsqlDataSource database, List<long> products)
+    {
+        (string What, string Violations)[] checks =
+        [
+            ("stock and sales add up to what there was",
+                $"""
+                SELECT p.id_key FROM products p LEFT JOIN order_details d ON d.product_id = p.id_key
+                    LEFT JOIN orders o ON o.id_key = d.order_id
+                WHERE p.id_key IN ({string.Join(',', products)})
+                GROUP BY p.id_key HAVING p.stock + coalesce(sum(d.quantity) FILTER (WHERE o.status <> 4), 0) <> {InitialStock}
+                """),
+            ("an order's total is the sum of its lines",
+                """
+                SELECT o.id_key FROM orders o LEFT JOIN order_details d ON d.order_id = o.id_key
+                GROUP BY o.id_key HAVING o.total <> coalesce(sum(d.price * d.quantity), 0)
+                """),
+            ("a bill is its order's total minus the discount, and a canceled order has none",
+                """
+                SELECT b.id_key FROM bills b JOIN orders o ON o.id_key = b.order_id
+                WHERE b.voided_at IS NULL AND (b.total <> o.total - b.discount OR o.status = 4)
+                """),
+            ("bill numbers have no gaps",
+                """
+                SELECT 1::bigint FROM bills HAVING count(*) <> (SELECT last_number FROM bill_series WHERE series = 'A')
+                    OR count(DISTINCT bill_number) <> count(*)
+                """),
+            ("ratings are those of the reviews",
+                """
+                SELECT p.id_key FROM products p LEFT JOIN reviews r ON r.product_id = p.id_key
+                GROUP BY p.id_key HAVING p.rating_count <> count(r.id_key) OR p.rating_sum <> coalesce(sum(r.rating), 0)
+                """),
+            ("nobody left a transaction open",
+                "SELECT pid::bigint FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()"),
+        ];
+        foreach (var (what, violations) in checks)
+        {
+            await using var command = database.CreateCommand(violations);
+            Assert.True(await command.ExecuteScalarAsync(Ct) is null or DBNull, what);
+        }
+    }
+
+    private static int? Setting(string name) =>
+        Environment.GetEnvironmentVariables()[name] is string text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
+}

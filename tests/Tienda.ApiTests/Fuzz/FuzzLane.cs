@@ -38,7 +38,7 @@ public sealed partial class FuzzLane(
             var caller = _dice.Pick(callers);
             var path = Path(operation);
             var body = operation.Description["requestBody"]?["content"]?["application/json"]?["schema"] is { } schema
-                ? values.Body(schema, _dice)
+                ? values.Body(schema, caller.ClientId is null, _dice)
                 : null;
             var method = _dice.Chance(3) ? _dice.Pick(["HEAD", "OPTIONS", "TRACE", "BREW", "PUT", "DELETE"]) : operation.Method;
             var shown = $"seed {seed} request {number}: {caller.Name} {method} {path} {body}";

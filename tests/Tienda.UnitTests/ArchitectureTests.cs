@@ -28,6 +28,10 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void Only_caching_and_security_name_the_redis_client() =>
+        Assert.DoesNotContain(Files, f => Uses(f, "StackExchange.Redis") && Folder(f) is not ("Caching" or "Security"));
+
+    [Fact]
     public void A_feature_does_not_call_another_ones_store()
     {
         // To name another store's columns and read its rows in a statement of one's own is allowed; to be given the store is not.

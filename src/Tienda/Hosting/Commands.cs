@@ -71,7 +71,8 @@ public static class Commands
 
     /// <summary>Gives a client the administrators' role, or takes it; the client is signed out and signs in again as the other.</summary>
     /// <exception cref="CommandException">There is no such client.</exception>
-    public static Task SetAdministratorAsync(Settings settings, string email, bool isAdministrator, CancellationToken ct) => WithDatabaseAsync(
+    public static Task SetAdministratorAsync(
+        Settings settings, string email, bool isAdministrator, CancellationToken ct) => WithDatabaseAsync(
         settings,
         async reachable =>
         {
@@ -81,7 +82,8 @@ public static class Commands
                 throw new CommandException($"There is no client with the e-mail {email}; POST /clients registers one.");
             }
 
-            await Console.Out.WriteLineAsync($"{email} is {(isAdministrator ? "an administrator" : "an ordinary client")} from the next sign-in.");
+            var role = isAdministrator ? "an administrator" : "an ordinary client";
+            await Console.Out.WriteLineAsync($"{email} is {role} from the next sign-in.");
         },
         ct);
 

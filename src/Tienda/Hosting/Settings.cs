@@ -169,7 +169,10 @@ public sealed record Settings
             Currency = read.TextOr("CURRENCY", defaults.Currency),
             Redis = read.Text("REDIS_HOST") is { } redisHost && read.Flag("REDIS_ENABLED", true)
                 ? new RedisAddress(
-                    redisHost, read.Whole(["REDIS_PORT"], 6379, 1, 65535), read.Whole(["REDIS_DB"], 0, 0, 1024), read.Text("REDIS_PASSWORD"))
+                    redisHost,
+                    read.Whole(["REDIS_PORT"], 6379, 1, 65535),
+                    read.Whole(["REDIS_DB"], 0, 0, 1024),
+                    read.Text("REDIS_PASSWORD"))
                 : null,
             RateLimitEnabled = read.Flag("RATE_LIMIT_ENABLED", defaults.RateLimitEnabled),
             RateLimitCalls = read.Whole(["RATE_LIMIT_CALLS"], defaults.RateLimitCalls, 1, 1_000_000),

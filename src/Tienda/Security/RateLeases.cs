@@ -36,7 +36,7 @@ public sealed class RateLeases(RedisServer redis, SharedCounters counters, TimeP
     public bool AreAvailable =>
         redis.IsEnabled && time.GetTimestamp() >= Volatile.Read(ref _pausedUntil) && redis.Database is not null;
 
-    /// <summary>Asks for the next lease of a key, or joins who asks for it already. Never throws; the counters have what came of it.</summary>
+    /// <summary>Asks for a key's next lease, or joins who asks for it already. Never throws; the counters have what came of it.</summary>
     public Task AskAsync(RateLimitPolicy policy, RateSubject subject, long key, CounterAnswer answer)
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

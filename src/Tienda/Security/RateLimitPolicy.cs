@@ -8,7 +8,7 @@ namespace Tienda.Security;
 
 /// <summary>A limit: so many calls of one subject in a window that begins with its first call.</summary>
 /// <param name="Number">Tells the policies' counters apart.</param>
-/// <param name="Strict">Whether every call is agreed on with the other hosts, which costs a round trip to Redis; the act costs more.</param>
+/// <param name="Strict">Whether every call is agreed on with the other hosts, a round trip to Redis; the act costs more.</param>
 public sealed record RateLimitPolicy(byte Number, string Name, int Calls, int PeriodSeconds, bool Strict);
 
 /// <summary>The limits of the shop, from the settings.</summary>
@@ -50,7 +50,7 @@ public readonly record struct RateSubject(byte Kind, ulong Id)
     private const byte Client = 1;
     private const byte Email = 2;
 
-    /// <summary>An IPv4 address, or the /64 of an IPv6 one: a household or a server has so many of the latter that one alone says nothing.</summary>
+    /// <summary>An IPv4 address, or the /64 of an IPv6 one: whoever has one of the latter has 2^64 of them.</summary>
     public static RateSubject OfAddress(IPAddress? address)
     {
         if (address is null)

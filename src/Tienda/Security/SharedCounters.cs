@@ -134,7 +134,7 @@ public sealed unsafe class SharedCounters : IDisposable
         }
     }
 
-    /// <summary>Notes a lease: so many calls more for this host, so many in all, and how long the window of all hosts still lasts.</summary>
+    /// <summary>Notes a lease: calls more for this host, calls of all hosts, and how long the common window still lasts.</summary>
     public void Grant(long fingerprint, int granted, int usedEverywhere, long leftMs, long now)
     {
         var set = SetOf(fingerprint);

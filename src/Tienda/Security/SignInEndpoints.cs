@@ -24,8 +24,8 @@ public static class SignInEndpoints
     /// <summary>Sign in</summary>
     /// <remarks>An unknown e-mail and a wrong password get the same answer after the same time.</remarks>
     public static async Task<Results<Ok<SignedIn>, Problem>> SignIn(
-        SignInRequest request, HttpContext context, SignInAttempts attempts, SessionStore sessions, Passwords passwords, AccessTokens tokens,
-        CancellationToken ct)
+        SignInRequest request, HttpContext context, SignInAttempts attempts, SessionStore sessions, Passwords passwords,
+        AccessTokens tokens, CancellationToken ct)
     {
         var (who, address) = (RateSubject.OfEmail(request.Email!), RateSubject.OfAddress(context.Connection.RemoteIpAddress));
         if (await attempts.BeginAsync(who, address) is { Allowed: false } refused)

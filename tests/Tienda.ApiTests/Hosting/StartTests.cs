@@ -34,7 +34,7 @@ public sealed class StartTests(ShopApp shop)
 
         await program.SignalAsync("TERM");
         Assert.Equal(0, await program.ExitCodeAsync());
-        Assert.False(Directory.Exists(Path.Combine(folder.Path, "data")));
+        Assert.False(Directory.Exists(folder.Cluster));
     }
 
     [Fact]

@@ -6,7 +6,8 @@ namespace Tienda.ApiTests.Security;
 public sealed class HostileTrafficTests(ShopApp shop)
 {
     private const string Get = "GET /health/live HTTP/1.1\r\nHost: shop\r\n";
-    private const string Post = "POST /bills HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n";
+    private const string Post =
+        "POST /bills HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nX-API-Key: " + ShopApp.AdminApiKey + "\r\n";
     private const string Hidden = "GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n";
 
     public static TheoryData<string, string> Ambiguous() => new()

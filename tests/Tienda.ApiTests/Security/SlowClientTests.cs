@@ -10,7 +10,8 @@ namespace Tienda.ApiTests.Security;
 /// <summary>Clients that hold connections without using them, at shops whose patience is a second instead of ten.</summary>
 public sealed class SlowClientTests(ShopApp shop)
 {
-    private const string Post = "POST /bills HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n";
+    private const string Post =
+        "POST /bills HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nX-API-Key: " + ShopApp.AdminApiKey + "\r\n";
 
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1.5);
 
@@ -126,6 +127,10 @@ public sealed class SlowClientTests(ShopApp shop)
     {
         var app = Program.Build(new Settings
         {
+            JwtSecret = new string('x', 32),
+            AdminApiKey = ShopApp.AdminApiKey,
+            RateLimitEnabled = false,
+            DataFolder = Path.Combine(shop.Postgres.Server("shop").Host, Guid.NewGuid().ToString()),
             Port = 0,
             Postgres = shop.Postgres.Server("shop"),
             LogLevel = Microsoft.Extensions.Logging.LogLevel.Warning,

@@ -122,6 +122,26 @@ public sealed class RateLimitTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task Forged_addresses_get_no_second_bucket()
+    {
+        await using var limited = await LimitedShop.OpenAsync(shop, calls: 3, door: new FrontDoor { TrustedProxies = [] });
+        var answers = new List<int>();
+        foreach (var (header, value) in new[]
+        {
+            ("X-Forwarded-For", "203.0.113.1"), ("X-Real-IP", "203.0.113.2"), ("Forwarded", "for=203.0.113.3"),
+            ("X-Forwarded-For", "203.0.113.4, 127.0.0.1"), ("X-Forwarded-For", "::1"), ("True-Client-IP", "203.0.113.5"), ("X-Client-IP", "a"),
+        })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+            request.Headers.TryAddWithoutValidation(header, value);
+            using var response = await limited.Stranger.SendAsync(request, Ct);
+            answers.Add((int)response.StatusCode);
+        }
+
+        Assert.Equal([200, 200, 200, 429, 429, 429, 429], answers);
+    }
+
+    [Fact]
     public async Task A_refused_request_asks_the_database_nothing()
     {
         await using var wire = new RoundTripCounter(shop.Postgres.Server("shop").Host);
@@ -274,13 +294,14 @@ public sealed class RateLimitTests(ShopApp shop)
 
         public HttpClient Stranger { get; } = new() { BaseAddress = administrator.BaseAddress };
 
-        public static async Task<LimitedShop> OpenAsync(ShopApp shop, int calls, PostgresServer? server = null, int periodSeconds = 60)
+        public static async Task<LimitedShop> OpenAsync(ShopApp shop, int calls, PostgresServer? server = null, int periodSeconds = 60, FrontDoor? door = null)
         {
             var (app, http) = await ShopApp.OpenShopAsync(server ?? shop.Postgres.Server("shop"), s => s with
             {
                 RateLimitEnabled = true,
                 RateLimitCalls = calls,
                 RateLimitPeriodSeconds = periodSeconds,
+                FrontDoor = door ?? s.FrontDoor,
             });
             return new LimitedShop(app, http);
         }

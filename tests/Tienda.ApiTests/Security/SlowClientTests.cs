@@ -106,6 +106,8 @@ public sealed class SlowClientTests(ShopApp shop)
         http.DefaultRequestHeaders.Add("Origin", "https://shop.example");
         using var running = await RawConnection.OpenAsync(Address(app));
         await running.SendAsync(Post + "Connection: close\r\nContent-Length: 2\r\n\r\n{");
+        // It must be the first one in; a question that overtakes it would have it refused.
+        await Task.Delay(TimeSpan.FromSeconds(1), Ct);
 
         using var refused = await EventuallyAsync(http, 503);
         Assert.NotNull(refused.Headers.RetryAfter);

@@ -14,13 +14,13 @@ public static class AddressEndpoints
         var addresses = routes.MapGroup("/addresses").WithTags("Addresses");
 
         addresses.MapGet("/", List).WithName("ListAddresses").ForClients();
-        addresses.MapGet("/{id_key:long:min(1)}", Get).WithName("GetAddress").ForClients();
+        addresses.MapGet("/{id_key:id}", Get).WithName("GetAddress").ForClients();
         addresses.MapPost("/", Create).WithName("CreateAddress").ForClients();
-        addresses.MapPut("/{id_key:long:min(1)}", Update).WithName("PutAddress").ForClients().MayConflict();
-        addresses.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchAddress").ForClients().MayConflict();
-        addresses.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteAddress").ForClients().MayConflict();
+        addresses.MapPut("/{id_key:id}", Update).WithName("PutAddress").ForClients().MayConflict();
+        addresses.MapPatch("/{id_key:id}", Update).WithName("PatchAddress").ForClients().MayConflict();
+        addresses.MapDelete("/{id_key:id}", Delete).WithName("DeleteAddress").ForClients().MayConflict();
 
-        routes.MapGet("/clients/{id_key:long:min(1)}/addresses", ListOfClient)
+        routes.MapGet("/clients/{id_key:id}/addresses", ListOfClient)
             .WithName("ListClientAddresses").ForClients().WithTags("Addresses");
     }
 

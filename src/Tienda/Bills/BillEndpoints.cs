@@ -14,9 +14,9 @@ public static class BillEndpoints
         var bills = routes.MapGroup("/bills").WithTags("Bills");
 
         bills.MapGet("/", List).WithName("ListBills").ForClients();
-        bills.MapGet("/{id_key:long:min(1)}", Get).WithName("GetBill").ForClients();
+        bills.MapGet("/{id_key:id}", Get).WithName("GetBill").ForClients();
         bills.MapPost("/", Create).WithName("CreateBill").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        bills.MapPost("/{id_key:long:min(1)}/void", Void).WithName("VoidBill").ForAdministrators();
+        bills.MapPost("/{id_key:id}/void", Void).WithName("VoidBill").ForAdministrators();
     }
 
     /// <summary>List bills</summary>

@@ -13,11 +13,11 @@ public static class CategoryEndpoints
         var categories = routes.MapGroup("/categories").WithTags("Categories");
 
         categories.MapGet("/", List).WithName("ListCategories").ForAnyone();
-        categories.MapGet("/{id_key:long:min(1)}", Get).WithName("GetCategory").ForAnyone();
+        categories.MapGet("/{id_key:id}", Get).WithName("GetCategory").ForAnyone();
         categories.MapPost("/", Create).WithName("CreateCategory").ForAdministrators().MayConflict();
-        categories.MapPut("/{id_key:long:min(1)}", Update).WithName("PutCategory").ForAdministrators().MayConflict();
-        categories.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchCategory").ForAdministrators().MayConflict();
-        categories.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteCategory").ForAdministrators().MayConflict();
+        categories.MapPut("/{id_key:id}", Update).WithName("PutCategory").ForAdministrators().MayConflict();
+        categories.MapPatch("/{id_key:id}", Update).WithName("PatchCategory").ForAdministrators().MayConflict();
+        categories.MapDelete("/{id_key:id}", Delete).WithName("DeleteCategory").ForAdministrators().MayConflict();
     }
 
     /// <summary>List categories</summary>

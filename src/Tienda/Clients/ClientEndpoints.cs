@@ -14,13 +14,13 @@ public static class ClientEndpoints
         var clients = routes.MapGroup("/clients").WithTags("Clients");
 
         clients.MapGet("/", List).WithName("ListClients").ForAdministrators();
-        clients.MapGet("/{id_key:long:min(1)}", Get).WithName("GetClient").ForClients();
+        clients.MapGet("/{id_key:id}", Get).WithName("GetClient").ForClients();
         clients.MapGet("/me", GetOwn).WithName("GetOwnClient").ForClients();
         clients.MapPost("/", Create).WithName("CreateClient").ForAnyone().LimitedBy(p => p.Registration).MayConflict();
-        clients.MapPut("/{id_key:long:min(1)}", Update).WithName("PutClient").ForClients().MayConflict();
-        clients.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchClient").ForClients().MayConflict();
-        clients.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteClient").ForClients();
-        clients.MapGet("/{id_key:long:min(1)}/export", Export).WithName("ExportClient").ForClients();
+        clients.MapPut("/{id_key:id}", Update).WithName("PutClient").ForClients().MayConflict();
+        clients.MapPatch("/{id_key:id}", Update).WithName("PatchClient").ForClients().MayConflict();
+        clients.MapDelete("/{id_key:id}", Delete).WithName("DeleteClient").ForClients();
+        clients.MapGet("/{id_key:id}/export", Export).WithName("ExportClient").ForClients();
     }
 
     /// <summary>List clients</summary>

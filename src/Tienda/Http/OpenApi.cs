@@ -154,6 +154,11 @@ public static class OpenApi
             if (parameter.In == ParameterLocation.Path)
             {
                 parameter.Description ??= "The record's id_key.";
+                if (parameter.Schema is OpenApiSchema { Type: JsonSchemaType.Integer } id)
+                {
+                    id.Minimum = "1";
+                }
+
                 continue;
             }
 

@@ -11,6 +11,7 @@ public static class ShopHttp
         services.ConfigureHttpJsonOptions(options => TiendaJson.Configure(options.SerializerOptions));
         // Without this an endpoint would run with default values although a query value could not be read (dotnet/aspnetcore#64341).
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        services.Configure<RouteOptions>(options => options.SetParameterPolicy<IdConstraint>(IdConstraint.Name));
         services.AddSingleton<IProblemDetailsWriter, FrameworkProblems>();
         services.AddProblemDetails();
         services.AddExceptionHandler<ExceptionProblems>();

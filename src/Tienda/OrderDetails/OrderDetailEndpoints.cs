@@ -14,12 +14,12 @@ public static class OrderDetailEndpoints
         var details = routes.MapGroup("/order_details").WithTags("Order details");
 
         details.MapGet("/", List).WithName("ListOrderDetails").ForClients();
-        details.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrderDetail").ForClients();
+        details.MapGet("/{id_key:id}", Get).WithName("GetOrderDetail").ForClients();
         details.MapPost("/", Create).WithName("CreateOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        routes.MapGet("/orders/{id_key:long:min(1)}/order_details", ListOfOrder)
+        details.MapPut("/{id_key:id}", Update).WithName("PutOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapPatch("/{id_key:id}", Update).WithName("PatchOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        routes.MapGet("/orders/{id_key:id}/order_details", ListOfOrder)
             .WithTags("Order details").WithName("ListOrderOrderDetails").ForClients();
     }
 

@@ -14,12 +14,12 @@ public static class OrderEndpoints
         var orders = routes.MapGroup("/orders").WithTags("Orders");
 
         orders.MapGet("/", List).WithName("ListOrders").ForClients();
-        orders.MapGet("/{id_key:long:min(1)}", Get).WithName("GetOrder").ForClients();
+        orders.MapGet("/{id_key:id}", Get).WithName("GetOrder").ForClients();
         orders.MapPost("/", Place).WithName("PlaceOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        orders.MapPut("/{id_key:long:min(1)}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        orders.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        orders.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteOrder").ForClients().MayConflict().RoundTrips(3);
-        routes.MapGet("/clients/{id_key:long:min(1)}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders").ForClients();
+        orders.MapPut("/{id_key:id}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapPatch("/{id_key:id}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrder").ForClients().MayConflict().RoundTrips(3);
+        routes.MapGet("/clients/{id_key:id}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders").ForClients();
     }
 
     /// <summary>List orders</summary>

@@ -14,11 +14,11 @@ public static class ProductEndpoints
         var products = routes.MapGroup("/products").WithTags("Products");
 
         products.MapGet("/", List).WithName("ListProducts").ForAnyone();
-        products.MapGet("/{id_key:long:min(1)}", Get).WithName("GetProduct").ForAnyone();
+        products.MapGet("/{id_key:id}", Get).WithName("GetProduct").ForAnyone();
         products.MapPost("/", Create).WithName("CreateProduct").ForAdministrators().MayConflict();
-        products.MapPut("/{id_key:long:min(1)}", Update).WithName("PutProduct").ForAdministrators().MayConflict();
-        products.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchProduct").ForAdministrators().MayConflict();
-        products.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteProduct").ForAdministrators().MayConflict();
+        products.MapPut("/{id_key:id}", Update).WithName("PutProduct").ForAdministrators().MayConflict();
+        products.MapPatch("/{id_key:id}", Update).WithName("PatchProduct").ForAdministrators().MayConflict();
+        products.MapDelete("/{id_key:id}", Delete).WithName("DeleteProduct").ForAdministrators().MayConflict();
     }
 
     /// <summary>List products</summary>

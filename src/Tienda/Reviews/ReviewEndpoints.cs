@@ -16,13 +16,13 @@ public static class ReviewEndpoints
         var reviews = routes.MapGroup("/reviews").WithTags("Reviews");
 
         reviews.MapGet("/", List).WithName("ListReviews").ForAnyone();
-        reviews.MapGet("/{id_key:long:min(1)}", Get).WithName("GetReview").ForAnyone();
+        reviews.MapGet("/{id_key:id}", Get).WithName("GetReview").ForAnyone();
         reviews.MapPost("/", Create).WithName("CreateReview").ForClients().LimitedBy(p => p.Reviews).MayConflict();
-        reviews.MapPut("/{id_key:long:min(1)}", Update).WithName("PutReview").ForClients().LimitedBy(p => p.Reviews);
-        reviews.MapPatch("/{id_key:long:min(1)}", Update).WithName("PatchReview").ForClients().LimitedBy(p => p.Reviews);
-        reviews.MapDelete("/{id_key:long:min(1)}", Delete).WithName("DeleteReview").ForClients();
+        reviews.MapPut("/{id_key:id}", Update).WithName("PutReview").ForClients().LimitedBy(p => p.Reviews);
+        reviews.MapPatch("/{id_key:id}", Update).WithName("PatchReview").ForClients().LimitedBy(p => p.Reviews);
+        reviews.MapDelete("/{id_key:id}", Delete).WithName("DeleteReview").ForClients();
 
-        routes.MapGet("/products/{id_key:long:min(1)}/reviews", ListOfProduct)
+        routes.MapGet("/products/{id_key:id}/reviews", ListOfProduct)
             .WithName("ListProductReviews").ForAnyone().WithTags("Reviews");
     }
 

@@ -37,7 +37,11 @@ public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
 
 public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : IClassFixture<CountedShop>
 {
-    private static readonly string[] BadIds = ["0", "-1", "abc", "9223372036854775808", "1.5", "%00", "1%27%20OR%201=1"];
+    private static readonly string[] BadIds =
+        ["0", "-1", "abc", "9223372036854775808", "1.5", "%00", "1%27%20OR%201=1"];
+
+    // Other ways to write a number, which must not lead to its record.
+    private static readonly string[] BadSpellings = ["+{0}", "0{0}", "%20{0}", "{0}%20", "{0}%09", "{0}.0", "%EF%BC%91{0}"];
 
     private static readonly string[] NeedsNoDatabase =
         ["GetShop", "CheckHealth", "CheckLiveness", "CheckReadiness", "ListProblemTypes", "GetProblemType"];
@@ -118,7 +122,8 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     {
         var example = await Operations.Examples[operation](shop.Given);
         var id = example.Path.Split('/').First(part => long.TryParse(part, out _));
-        foreach (var bad in BadIds.Append(long.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)))
+        var spellings = BadSpellings.Select(form => string.Format(System.Globalization.CultureInfo.InvariantCulture, form, id));
+        foreach (var bad in BadIds.Concat(spellings).Append(long.MaxValue.ToString(System.Globalization.CultureInfo.InvariantCulture)))
         {
             using var response = await SendAsync(example with { Path = example.Path.Replace("/" + id, "/" + bad, StringComparison.Ordinal) });
             // The server itself refuses a NUL in a path before any route is looked at.

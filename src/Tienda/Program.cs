@@ -46,7 +46,7 @@ public static class Program
         builder.Services.AddSingleton<ClientErasure>();
         builder.Services.AddSingleton<AddressStore>();
         builder.Services.AddSingleton<OrderStore>();
-        builder.Services.AddSingleton<PlaceOrder>();
+        builder.Services.AddOrderQueue();
         builder.Services.AddSingleton<OrderDetailStore>();
         builder.Services.AddSingleton<BillStore>();
         builder.Services.AddSingleton<ReviewStore>();

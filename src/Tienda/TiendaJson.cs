@@ -21,6 +21,8 @@ namespace Tienda;
 [JsonSerializable(typeof(List<Product>))]
 [JsonSerializable(typeof(Order))]
 [JsonSerializable(typeof(List<Order>))]
+[JsonSerializable(typeof(OrderEvent))]
+[JsonSerializable(typeof(List<OrderEvent>))]
 [JsonSerializable(typeof(PlaceOrderRequest))]
 [JsonSerializable(typeof(UpdateOrderRequest))]
 [JsonSerializable(typeof(OrderDetail))]
@@ -60,6 +62,7 @@ namespace Tienda;
 // Types of query parameters, which the OpenAPI document describes.
 [JsonSerializable(typeof(bool?))]
 [JsonSerializable(typeof(long?))]
+[JsonSerializable(typeof(IdempotencyKey))]
 [JsonSerializable(typeof(Cursor))]
 [JsonSerializable(typeof(Moment?))]
 [JsonSerializable(typeof(Money?))]

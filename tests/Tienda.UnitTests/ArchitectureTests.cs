@@ -10,7 +10,10 @@ public sealed partial class ArchitectureTests
 
     // What takes part in an order's transaction beside the stores.
     private static readonly string[] Transactions =
-        ["PlaceOrder.cs", "CancelOrder.cs", "LockedOrder.cs", "LockedProduct.cs", "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs"];
+    [
+        "OrderQueue.cs", "OrderBatch.cs", "KeyedRequest.cs", "KeyPurge.cs", "CancelOrder.cs", "LockedOrder.cs", "LockedProduct.cs",
+        "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs",
+    ];
 
     private static string Source { get; } = Path.Combine(Above(AppContext.BaseDirectory), "src", "Tienda");
 

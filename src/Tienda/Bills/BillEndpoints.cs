@@ -31,23 +31,27 @@ public static class BillEndpoints
 
     /// <summary>Bill an order</summary>
     public static async Task<Results<CreatedAtRoute<Bill>, Problem>> Create(
-        CreateBillRequest request, ClaimsPrincipal caller, BillStore store, CancellationToken ct)
+        CreateBillRequest request,
+        [FromHeader(Name = IdempotencyKey.Header)] IdempotencyKey? idempotencyKey,
+        ClaimsPrincipal caller, BillStore store, HttpResponse response, CancellationToken ct)
     {
         if (request.Discount > 0 && !caller.IsAdministrator)
         {
             return Problem.DiscountForbidden;
         }
 
-        return await store.CreateAsync(request, caller.ConfinedTo, ct) switch
+        var outcome = await store.CreateAsync(request, caller.Actor, idempotencyKey, ct);
+        response.TellReplay(outcome.Replayed);
+        return outcome switch
         {
             { Record: { } bill } => TypedResults.CreatedAtRoute(bill, "GetBill", new { id_key = bill.IdKey }),
-            var refused => refused.Refusal!.ToProblem(),
+            _ => outcome.Refusal!.ToProblem(),
         };
     }
 
     /// <summary>Void a bill</summary>
     /// <remarks>The bill stays and keeps its number; the order can be billed again. Voiding twice changes nothing.</remarks>
     public static async Task<Results<Ok<Bill>, Problem>> Void(
-        [FromRoute(Name = "id_key")] long id, BillStore store, CancellationToken ct) =>
-        await store.VoidAsync(id, ct) is { } bill ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
+        await store.VoidAsync(id, caller.Actor, ct) is { } bill ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
 }

@@ -2,6 +2,7 @@ using Npgsql;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.Orders;
+using Tienda.Security;
 
 namespace Tienda.Bills;
 
@@ -26,18 +27,28 @@ public sealed class BillStore(NpgsqlDataSource database)
     }
 
     /// <summary>Bills an order. The order's row is held meanwhile, so that its lines and its state cannot change under the bill.</summary>
-    public async Task<Outcome<Bill>> CreateAsync(CreateBillRequest request, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<Bill>> CreateAsync(
+        CreateBillRequest request, Actor writer, IdempotencyKey? key, CancellationToken ct)
     {
         var orderId = request.OrderId!.Value;
         var discount = Money.From(request.Discount ?? 0);
+        var keyed = KeyedRequest.Of("bills", writer, key, orderId, request.PaymentType, discount.MinorUnits);
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
+        KeptAnswer? kept;
         LockedOrder? order;
         await using (var locks = connection.CreateBatch())
         {
-            LockedOrder.Lock(locks, "$1", orderId);
+            keyed.Look(locks);
+            LockedOrder.Lock(locks, "$1", orderId, writer);
             await using var reader = await locks.ExecuteReaderAsync(ct);
-            order = await LockedOrder.ReadAsync(reader, ct) is { } found && found.IsOpenTo(confinedTo) ? found : null;
+            kept = await keyed.ReadAsync(reader, ct);
+            order = await LockedOrder.ReadAsync(reader, ct) is { } found && writer.MaySee(found.ClientId) ? found : null;
+        }
+
+        if (kept is not null)
+        {
+            return kept.IsOfThisRequest ? await ReplayAsync(connection, kept.BillId!.Value, ct) : new OrderRefusal.KeyReused();
         }
 
         if (Refuse(order, discount) is { } refusal)
@@ -45,7 +56,8 @@ public sealed class BillStore(NpgsqlDataSource database)
             return refusal;
         }
 
-        await using var command = new NpgsqlCommand(
+        await using var batch = connection.CreateBatch();
+        batch.Then(
             $"""
             WITH b AS (
                 INSERT INTO bills (order_id, bill_number, discount, total, payment_type)
@@ -53,27 +65,42 @@ public sealed class BillStore(NpgsqlDataSource database)
                 RETURNING *
             )
             SELECT {Columns} FROM b JOIN orders o ON o.id_key = b.order_id
-            """,
-            connection)
+            """)
             .With(orderId)
             .With(discount)
             .With(new Money(order!.Total.MinorUnits - discount.MinorUnits))
             .With((short)request.PaymentType!.Value);
-        var bill = await command.FirstAsync(Read, ct);
+        keyed.KeepBill(batch);
+        Bill bill;
+        await using (var reader = await batch.ExecuteReaderAsync(ct))
+        {
+            await reader.ReadAsync(ct);
+            bill = Read(reader);
+        }
+
         await transaction.CommitAsync(ct);
-        return bill!;
+        return bill;
     }
 
     /// <summary>Voids a bill; one that is voided already stays as it is. Null if there is no such bill.</summary>
-    public async Task<Bill?> VoidAsync(long id, CancellationToken ct)
+    public async Task<Bill?> VoidAsync(long id, Actor writer, CancellationToken ct)
     {
         await using var command = database.CreateCommand(
             $"""
             UPDATE bills b SET voided_at = coalesce(b.voided_at, now())
-            FROM orders o WHERE b.id_key = $1 AND o.id_key = b.order_id
+            FROM orders o, set_config('tienda.caller', $2, true)
+            WHERE b.id_key = $1 AND o.id_key = b.order_id
             RETURNING {Columns}
-            """).With(id);
+            """).With(id).With(writer.Name);
         return await command.FirstAsync(Read, ct);
+    }
+
+    /// <summary>The bill as it was when it was made: nothing of it has changed since but that it may have been voided.</summary>
+    private static async Task<Outcome<Bill>> ReplayAsync(NpgsqlConnection connection, long id, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1", connection).With(id);
+        var bill = await command.FirstAsync(Read, ct);
+        return new Outcome<Bill>(bill! with { VoidedAt = null }, null, Replayed: true);
     }
 
     private static OrderRefusal? Refuse(LockedOrder? order, Money discount) => order switch

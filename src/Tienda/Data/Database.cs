@@ -9,15 +9,21 @@ public static class Database
     /// <summary>Name of the pool that requests use, in metrics.</summary>
     public const string RequestPool = "tienda";
 
+    /// <summary>Name of the pool that places orders.</summary>
+    public const string OrderPool = "tienda-orders";
+
     /// <summary>The pool that requests use.</summary>
-    public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null)
+    public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
+        CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, logs);
+
+    public static NpgsqlDataSource CreatePool(Settings settings, string name, int size, ILoggerFactory? logs = null)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.MaxPoolSize = settings.PoolSize + settings.PoolMaxOverflow;
+        text.MaxPoolSize = size;
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
         // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
         text.Options = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c jit=off";
-        return Build(text, RequestPool, logs);
+        return Build(text, name, logs);
     }
 
     /// <summary>One connection that never waits behind requests, for the health check.</summary>

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Data;
-using Tienda.Security;
 using Tienda.Telemetry;
 
 namespace Tienda.Http;
@@ -87,6 +86,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         if (BoundParameter().Match(message) is { Success: true } bound)
         {
             var name = JsonNamingPolicy.SnakeCaseLower.ConvertName(bound.Groups["name"].Value);
+            name = name == "idempotency_key" ? IdempotencyKey.Header : name;
             return $"{name} must be {Expected(bound.Groups["type"].Value)}, but was '{bound.Groups["value"].Value}'.";
         }
 
@@ -136,6 +136,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         _ when typeName.Contains("Money", StringComparison.Ordinal) => "an amount with at most two decimals, such as 19.99",
         _ when typeName.Contains("Moment", StringComparison.Ordinal) => "a time in RFC 3339, such as 2026-01-31T12:00:00Z",
         _ when typeName.Contains("Cursor", StringComparison.Ordinal) => "a cursor from a Link header of this list",
+        _ when typeName.Contains("IdempotencyKey", StringComparison.Ordinal) => IdempotencyKey.Form,
         _ when typeName.Contains("Count", StringComparison.Ordinal) => "exact or estimate",
         _ => "an object",
     };

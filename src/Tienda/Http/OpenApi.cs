@@ -162,6 +162,12 @@ public static class OpenApi
                 continue;
             }
 
+            if (parameter.In == ParameterLocation.Header)
+            {
+                DescribeKey(operation, parameter);
+                continue;
+            }
+
             var source = context.Description.ParameterDescriptions.Single(p => p.Name == parameter.Name);
             parameter.Name = JsonNamingPolicy.SnakeCaseLower.ConvertName(parameter.Name!);
             var property = (source.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
@@ -187,6 +193,19 @@ public static class OpenApi
         }
 
         return Task.CompletedTask;
+    }
+
+    // The one header that operations declare.
+    private static void DescribeKey(OpenApiOperation operation, OpenApiParameter parameter)
+    {
+        parameter.Description = "Chosen by the sender. Repeating the request under the same key within 24 hours answers what was answered "
+            + "first and does nothing twice; another request under it is 422.";
+        parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = IdempotencyKey.MaximumLength };
+        if (operation.Responses?["201"] is OpenApiResponse created)
+        {
+            created.Headers ??= new Dictionary<string, IOpenApiHeader>();
+            created.Headers[IdempotencyKey.ReplayedHeader] = Header("true if this answer was given before.", JsonSchemaType.Boolean);
+        }
     }
 
     private static OpenApiHeader Header(string description, JsonSchemaType type) =>

@@ -62,6 +62,9 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static readonly ProblemType InvalidValues = new("invalid-values", 422, "Some values are not valid",
         "Correct every field that errors lists and send the request again.");
 
+    public static readonly ProblemType IdempotencyKeyReused = new("idempotency-key-reused", 422, "This key belongs to another request",
+        "Give every request an Idempotency-Key of its own; send the same key only to repeat the very same request.");
+
     public static readonly ProblemType TooManyRequests = new("too-many-requests", 429, "Too many requests",
         "Wait for the seconds that the Retry-After header names. The RateLimit headers of every answer tell what is left.");
 
@@ -76,7 +79,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     [
         MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
         Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType,
-        InvalidValues, TooManyRequests, InternalError, Unavailable,
+        InvalidValues, IdempotencyKeyReused, TooManyRequests, InternalError, Unavailable,
     ];
 
     /// <summary>The type for a bare status that the framework set, such as 405 from routing.</summary>

@@ -36,19 +36,25 @@ public static class OrderDetailEndpoints
     /// <summary>Add a line to an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. Takes the stock and updates the order's total.</remarks>
     public static async Task<Results<CreatedAtRoute<OrderDetail>, Problem>> Create(
-        CreateOrderDetailRequest request, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
-        await store.CreateAsync(request, caller.ConfinedTo, ct) switch
+        CreateOrderDetailRequest request,
+        [FromHeader(Name = IdempotencyKey.Header)] IdempotencyKey? idempotencyKey,
+        ClaimsPrincipal caller, OrderDetailStore store, HttpResponse response, CancellationToken ct)
+    {
+        var outcome = await store.CreateAsync(request, caller.Actor, idempotencyKey, ct);
+        response.TellReplay(outcome.Replayed);
+        return outcome switch
         {
             { Record: { } line } => TypedResults.CreatedAtRoute(line, "GetOrderDetail", new { id_key = line.IdKey }),
-            var refused => refused.Refusal!.ToProblem(),
+            _ => outcome.Refusal!.ToProblem(),
         };
+    }
 
     /// <summary>Change a line of an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. The difference is taken from stock or given back.</remarks>
     public static async Task<Results<Ok<OrderDetail>, Problem>> Update(
         [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, ClaimsPrincipal caller, OrderDetailStore store,
         CancellationToken ct) =>
-        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
+        await store.UpdateAsync(id, request, caller.Actor, ct) switch
         {
             { Record: { } line } => TypedResults.Ok(line),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -59,7 +65,7 @@ public static class OrderDetailEndpoints
     /// <remarks>Only while the order is PENDING and has no bill. Gives the stock back and updates the order's total.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
         [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, caller.ConfinedTo, ct) switch
+        await store.DeleteAsync(id, caller.Actor, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),

@@ -2,6 +2,7 @@ using Npgsql;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.Orders;
+using Tienda.Security;
 
 namespace Tienda.OrderDetails;
 
@@ -35,20 +36,31 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         return await command.FirstAsync(Read, ct);
     }
 
-    public async Task<Outcome<OrderDetail>> CreateAsync(CreateOrderDetailRequest request, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> CreateAsync(
+        CreateOrderDetailRequest request, Actor writer, IdempotencyKey? key, CancellationToken ct)
     {
         var (productId, quantity) = (request.ProductId!.Value, (int)request.Quantity!.Value);
+        var sentPrice = request.Price is { } sent ? Money.From(sent).MinorUnits : (long?)null;
+        var keyed = KeyedRequest.Of("order_details", writer, key, request.OrderId, productId, quantity, sentPrice);
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
+        KeptAnswer? kept;
         LockedOrder? order;
         LockedProduct? product;
         await using (var locks = connection.CreateBatch())
         {
-            LockedOrder.Lock(locks, "$1", request.OrderId!.Value);
+            keyed.Look(locks);
+            LockedOrder.Lock(locks, "$1", request.OrderId!.Value, writer);
             LockedProduct.Lock(locks, "id_key = $1").With(productId);
             await using var reader = await locks.ExecuteReaderAsync(ct);
-            order = await LockedOrder.ReadAsync(reader, ct) is { } found && found.IsOpenTo(confinedTo) ? found : null;
+            kept = await keyed.ReadAsync(reader, ct);
+            order = await LockedOrder.ReadAsync(reader, ct) is { } found && writer.MaySee(found.ClientId) ? found : null;
             product = (await reader.ListAsync(LockedProduct.Read, ct)).SingleOrDefault();
+        }
+
+        if (kept is not null)
+        {
+            return Replay(kept, request);
         }
 
         if ((RefuseUnknown(order, product) ?? order!.RefuseLineChange() ?? RefuseSale(product!, quantity, product!.Price, request.Price))
@@ -68,17 +80,18 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         batch.Then(
             $"INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
             .With(order.Id).With(productId).With(quantity).With(product.Price);
+        keyed.KeepLine(batch, product.Price);
         var line = await ReadLastAsync(batch, ct);
         await transaction.CommitAsync(ct);
         return line;
     }
 
-    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        var (order, line, products) = await LockAsync(connection, id, request.ProductId, ct);
-        if (order is null || line is null || !order.IsOpenTo(confinedTo))
+        var (order, line, products) = await LockAsync(connection, id, request.ProductId, writer, ct);
+        if (order is null || line is null || !writer.MaySee(order.ClientId))
         {
             return default;
         }
@@ -116,12 +129,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     }
 
     /// <summary>Removes a line and gives its stock back.</summary>
-    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        var (order, line, _) = await LockAsync(connection, id, null, ct);
-        if (order is null || line is null || !order.IsOpenTo(confinedTo))
+        var (order, line, _) = await LockAsync(connection, id, null, writer, ct);
+        if (order is null || line is null || !writer.MaySee(order.ClientId))
         {
             return default;
         }
@@ -153,10 +166,10 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     private static OrderDetail Read(NpgsqlDataReader row) => Read(row, 0);
 
     private static async Task<(LockedOrder? Order, OrderDetail? Line, List<LockedProduct> Products)> LockAsync(
-        NpgsqlConnection connection, long id, long? otherProduct, CancellationToken ct)
+        NpgsqlConnection connection, long id, long? otherProduct, Actor writer, CancellationToken ct)
     {
         await using var locks = connection.CreateBatch();
-        LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id);
+        LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id, writer);
         locks.Then($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
         LockedProduct.Lock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)")
             .With(id).With(otherProduct);
@@ -166,6 +179,20 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         await reader.NextResultAsync(ct);
         return (order, line, await reader.ListAsync(LockedProduct.Read, ct));
     }
+
+    private static Outcome<OrderDetail> Replay(KeptAnswer kept, CreateOrderDetailRequest request) => kept.IsOfThisRequest
+        ? new Outcome<OrderDetail>(
+            new OrderDetail
+            {
+                IdKey = kept.LineId!.Value,
+                OrderId = request.OrderId!.Value,
+                ProductId = request.ProductId!.Value,
+                Quantity = (int)request.Quantity!.Value,
+                Price = kept.Price!.Value,
+            },
+            null,
+            Replayed: true)
+        : new OrderRefusal.KeyReused();
 
     private static OrderRefusal? RefuseUnknown(LockedOrder? order, LockedProduct? product)
     {
@@ -197,7 +224,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     private static void AddTotalChange(NpgsqlBatch batch, long orderId, long change) =>
         batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);
 
-    // Only the last statement of these batches answers rows; the reader stands on the first result that has columns.
+    // Only one statement of these batches answers rows; the reader stands on the first result that has columns.
     private static async Task<OrderDetail> ReadLastAsync(NpgsqlBatch batch, CancellationToken ct)
     {
         await using var reader = await batch.ExecuteReaderAsync(ct);

@@ -1,5 +1,6 @@
 using Npgsql;
 using Tienda.Data;
+using Tienda.Security;
 
 namespace Tienda.Orders;
 
@@ -12,9 +13,11 @@ public sealed record LockedOrder(
     /// <summary>Adds to a batch what locks one order and reads it; take the result by <see cref="ReadAsync"/>.</summary>
     /// <param name="id">SQL for the order's id with one parameter, <c>$1</c>.</param>
     /// <param name="value">That parameter.</param>
-    public static void Lock(NpgsqlBatch batch, string id, long value)
+    /// <param name="writer">Whom the log of events names for what follows in this transaction.</param>
+    public static void Lock(NpgsqlBatch batch, string id, long value, Actor writer)
     {
-        batch.Then($"SELECT id_key FROM orders WHERE id_key = {id} FOR NO KEY UPDATE").With(value);
+        batch.Then($"SELECT set_config('tienda.caller', $2, true) FROM orders WHERE id_key = {id} FOR NO KEY UPDATE")
+            .With(value).With(writer.Name);
         // A statement of its own: after a wait for the lock, only a new snapshot sees the bill or the line that was waited for.
         batch.Then(
             $"""
@@ -38,9 +41,6 @@ public sealed record LockedOrder(
         await row.NextResultAsync(ct);
         return order;
     }
-
-    /// <summary>Whether the order exists for a caller who is confined to one client's records, or to none's.</summary>
-    public bool IsOpenTo(long? confinedTo) => confinedTo is null || confinedTo == ClientId;
 
     /// <summary>Why lines of this order cannot be added, changed or removed, or null if they can.</summary>
     public OrderRefusal? RefuseLineChange() =>

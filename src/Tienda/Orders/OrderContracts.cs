@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
@@ -57,6 +58,25 @@ public sealed record Order
     /// <summary>Its lines; left out in lists.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<OrderDetail>? Items { get; init; }
+}
+
+/// <summary>Something that was done to an order. Events are only ever added, and stay when the order is deleted.</summary>
+public sealed record OrderEvent
+{
+    public required long IdKey { get; init; }
+
+    public required long OrderId { get; init; }
+
+    public required DateTime Date { get; init; }
+
+    /// <summary>Who did it: <c>client:7</c>, <c>administrator:3</c>, <c>api-key</c>, <c>anyone</c> (AUTH_ENABLED=false), or <c>database:user</c> for SQL by hand.</summary>
+    public required string Caller { get; init; }
+
+    /// <summary>placed, status_changed, delivery_changed, line_added, line_changed, line_removed, billed, bill_voided, deleted.</summary>
+    public required string Event { get; init; }
+
+    /// <summary>What changed, by event: <c>from</c> and <c>to</c>, or the line or bill that came or went.</summary>
+    public required JsonElement? Details { get; init; }
 }
 
 /// <summary>An order to place. Its lines are taken from stock all together or not at all.</summary>

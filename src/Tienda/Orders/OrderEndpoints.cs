@@ -15,10 +15,11 @@ public static class OrderEndpoints
 
         orders.MapGet("/", List).WithName("ListOrders").ForClients();
         orders.MapGet("/{id_key:id}", Get).WithName("GetOrder").ForClients();
-        orders.MapPost("/", Place).WithName("PlaceOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
+        orders.MapPost("/", Place).WithName("PlaceOrder").ForClients().MayForbid().MayConflict();
         orders.MapPut("/{id_key:id}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
         orders.MapPatch("/{id_key:id}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
         orders.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrder").ForClients().MayConflict().RoundTrips(3);
+        orders.MapGet("/{id_key:id}/events", ListEvents).WithName("ListOrderEvents").ForAdministrators();
         routes.MapGet("/clients/{id_key:id}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders").ForClients();
     }
 
@@ -38,17 +39,22 @@ public static class OrderEndpoints
     /// Insufficient stock is a 409 whose <c>shortages</c> tells what is there.
     /// </remarks>
     public static async Task<Results<CreatedAtRoute<Order>, Problem>> Place(
-        PlaceOrderRequest request, ClaimsPrincipal caller, PlaceOrder placeOrder, CancellationToken ct)
+        PlaceOrderRequest request,
+        [FromHeader(Name = IdempotencyKey.Header)] IdempotencyKey? idempotencyKey,
+        ClaimsPrincipal caller, OrderQueue orders, HttpResponse response, CancellationToken ct)
     {
         if (request.Discount > 0 && !caller.IsAdministrator)
         {
             return Problem.DiscountForbidden;
         }
 
-        return await placeOrder.RunAsync(request with { ClientId = request.ClientId ?? caller.ClientId }, ct) switch
+        var outcome = await orders.PlaceAsync(
+            request with { ClientId = request.ClientId ?? caller.ClientId }, caller.Actor, idempotencyKey, ct);
+        response.TellReplay(outcome.Replayed);
+        return outcome switch
         {
             { Record: { } order } => TypedResults.CreatedAtRoute(order, "GetOrder", new { id_key = order.IdKey }),
-            var refused => refused.Refusal!.ToProblem(),
+            _ => outcome.Refusal!.ToProblem(),
         };
     }
 
@@ -56,7 +62,7 @@ public static class OrderEndpoints
     /// <remarks>Changes only the fields that are sent. <c>{"status": 4}</c> cancels: the stock goes back and the bill is voided.</remarks>
     public static async Task<Results<Ok<Order>, Problem>> Update(
         [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
+        await store.UpdateAsync(id, request, caller.Actor, ct) switch
         {
             { Record: { } order } => TypedResults.Ok(order),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -67,12 +73,18 @@ public static class OrderEndpoints
     /// <remarks>Only while PENDING, which gives its stock back, or CANCELED, and only if it never had a bill.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
         [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, caller.ConfinedTo, ct) switch
+        await store.DeleteAsync(id, caller.Actor, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),
             _ => Problem.NotFound("order", id),
         };
+
+    /// <summary>List what was done to an order</summary>
+    /// <remarks>Who changed what, and when, in the order in which it happened; also of an order that was deleted since.</remarks>
+    public static async Task<Results<Page<OrderEvent>, Problem>> ListEvents(
+        [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, OrderStore store, CancellationToken ct) =>
+        await store.ListEventsAsync(id, query, ct) is { } page ? page : Problem.NotFound("order", id);
 
     /// <summary>List the orders of one client</summary>
     public static async Task<Results<Page<Order>, Problem>> ListOfClient(

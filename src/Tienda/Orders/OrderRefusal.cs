@@ -23,6 +23,9 @@ public abstract record OrderRefusal
 
     public sealed record ShortOfStock(IReadOnlyList<Shortage> Shortages) : OrderRefusal;
 
+    /// <summary>The Idempotency-Key was used for another request.</summary>
+    public sealed record KeyReused : OrderRefusal;
+
     /// <summary>The order's state forbids it; the reason is a whole sentence.</summary>
     public sealed record WrongState(string Reason) : OrderRefusal;
 
@@ -40,6 +43,8 @@ public abstract record OrderRefusal
         PriceChanged changed => new Problem(
             ProblemType.PriceMismatch, $"Product {changed.ProductId} costs {changed.Present}, but {changed.Sent} was sent."),
         ShortOfStock shortOf => Problem.OutOfStock(shortOf.Shortages),
+        KeyReused => new Problem(
+            ProblemType.IdempotencyKeyReused, $"This {IdempotencyKey.Header} was sent with another request to this path."),
         NotAllowed forbidden => new Problem(ProblemType.Forbidden, forbidden.Reason),
         WrongState wrong => new Problem(ProblemType.IllegalState, wrong.Reason),
         _ => throw new System.Diagnostics.UnreachableException(),
@@ -47,7 +52,8 @@ public abstract record OrderRefusal
 }
 
 /// <summary>What a write to an order, a line or a bill came to: the record, a refusal, or neither if the path's id leads nowhere.</summary>
-public readonly record struct Outcome<T>(T? Record, OrderRefusal? Refusal) where T : class
+/// <param name="Replayed">Whether the record was written by an earlier request under the same Idempotency-Key.</param>
+public readonly record struct Outcome<T>(T? Record, OrderRefusal? Refusal, bool Replayed = false) where T : class
 {
     public static implicit operator Outcome<T>(T record) => new(record, null);
 

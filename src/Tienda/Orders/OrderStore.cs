@@ -1,11 +1,13 @@
+using System.Text.Json;
 using Npgsql;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.OrderDetails;
+using Tienda.Security;
 
 namespace Tienda.Orders;
 
-/// <summary>Reads, changes and deletes orders. Placing is in <see cref="PlaceOrder"/>, canceling in <see cref="CancelOrder"/>.</summary>
+/// <summary>Reads, changes and deletes orders. Placing is in <see cref="OrderQueue"/>, canceling in <see cref="CancelOrder"/>.</summary>
 public sealed class OrderStore(NpgsqlDataSource database)
 {
     private const string Columns =
@@ -29,6 +31,14 @@ public sealed class OrderStore(NpgsqlDataSource database)
             .Where("o.client_id = {0}", clientId)
             .ReadOfAsync(new ListOwner("clients", clientId), database, query, Read, order => order.IdKey, ct);
 
+    /// <summary>What happened to one order, or null if there never was such an order: the log outlives one that was deleted.</summary>
+    public Task<Page<OrderEvent>?> ListEventsAsync(long orderId, ListQuery query, CancellationToken ct) =>
+        new ListStatement("id_key, order_id, date, caller, event, details::text", "order_events")
+            .Where("order_id = {0}", orderId)
+            .ReadOfAsync(
+                new ListOwner("(SELECT order_id AS id_key FROM order_events) AS logged", orderId),
+                database, query, ReadEvent, happened => happened.IdKey, ct);
+
     public async Task<Order?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
         await using var batch = database.CreateBatch();
@@ -38,16 +48,16 @@ public sealed class OrderStore(NpgsqlDataSource database)
     }
 
     /// <summary>Changes the fields that were sent. Canceling gives the stock back.</summary>
-    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (await LockAsync(connection, id, ct) is not { } order || !order.IsOpenTo(confinedTo))
+        if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
         {
             return default;
         }
 
-        if (Refuse(order, request, byClient: confinedTo is not null) is { } refusal)
+        if (Refuse(order, request, byClient: writer.ConfinedTo is not null) is { } refusal)
         {
             return refusal;
         }
@@ -90,11 +100,11 @@ public sealed class OrderStore(NpgsqlDataSource database)
     }
 
     /// <summary>Deletes an order that is PENDING, whose stock is given back, or CANCELED, and that never had a bill.</summary>
-    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
+    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (await LockAsync(connection, id, ct) is not { } order || !order.IsOpenTo(confinedTo))
+        if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
         {
             return default;
         }
@@ -122,10 +132,10 @@ public sealed class OrderStore(NpgsqlDataSource database)
         return order;
     }
 
-    private static async Task<LockedOrder?> LockAsync(NpgsqlConnection connection, long id, CancellationToken ct)
+    private static async Task<LockedOrder?> LockAsync(NpgsqlConnection connection, long id, Actor writer, CancellationToken ct)
     {
         await using var batch = connection.CreateBatch();
-        LockedOrder.Lock(batch, "$1", id);
+        LockedOrder.Lock(batch, "$1", id, writer);
         await using var reader = await batch.ExecuteReaderAsync(ct);
         return await LockedOrder.ReadAsync(reader, ct);
     }
@@ -185,6 +195,16 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
         return order;
     }
+
+    private static OrderEvent ReadEvent(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        OrderId = row.GetInt64(1),
+        Date = row.GetDateTime(2),
+        Caller = row.GetString(3),
+        Event = row.GetString(4),
+        Details = row.NullableString(5) is { } json ? JsonElement.Parse(json) : null,
+    };
 
     private static Order Read(NpgsqlDataReader row) => new()
     {

@@ -1,5 +1,6 @@
 using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Http;
 
 namespace Tienda.Security;
 

@@ -2,11 +2,9 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Options;
 using Tienda.Clients;
 using Tienda.Hosting;
+using Tienda.Http;
 
 namespace Tienda.Security;
-
-/// <summary>The program has as much of this work as it takes at once; the same request may succeed a moment later.</summary>
-public sealed class BusyException(string message) : Exception(message);
 
 /// <summary>What a password turned out to be.</summary>
 /// <param name="IsRight">Whether it is the one behind the hash.</param>

@@ -36,7 +36,7 @@ public sealed class OpenApiTests(ShopApp shop)
             foreach (var parameter in operation["parameters"]?.AsArray() ?? [])
             {
                 Assert.False(string.IsNullOrEmpty((string?)parameter!["description"]), $"{name}: {parameter["name"]} has no description");
-                Assert.Matches("^[a-z_]+$", (string)parameter["name"]!);
+                Assert.Matches((string)parameter["in"]! == "header" ? "^[A-Z][A-Za-z-]+$" : "^[a-z_]+$", (string)parameter["name"]!);
             }
         }
     }

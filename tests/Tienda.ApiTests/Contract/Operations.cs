@@ -67,6 +67,7 @@ public static class Operations
         ["PutOrder"] = async given => Put($"/orders/{(await OrderAsync(given)).Id()}", new { status = 2 }),
         ["PatchOrder"] = async given => Patch($"/orders/{(await OrderAsync(given)).Id()}", new { status = 4 }),
         ["DeleteOrder"] = async given => Delete($"/orders/{(await OrderAsync(given)).Id()}"),
+        ["ListOrderEvents"] = async given => await Get($"/orders/{(await OrderAsync(given)).Id()}/events"),
         ["ListOrderOrderDetails"] = async given => await Get($"/orders/{(await OrderAsync(given)).Id()}/order_details"),
 
         ["ListOrderDetails"] = _ => Get("/order_details"),

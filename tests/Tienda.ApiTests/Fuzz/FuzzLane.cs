@@ -101,10 +101,15 @@ public sealed partial class FuzzLane(
             headers.TryAddWithoutValidation("Accept", _dice.Pick(["application/xml", "*/*", "garbage", "application/json;q=0", "a/b/c"]));
         }
 
+        if (_dice.Chance(15))
+        {
+            headers.TryAddWithoutValidation("Idempotency-Key", _dice.Chance(90) ? $"key {_dice.Below(40)}" : _dice.Pick(["", "\"quoted\"", "ñ"]));
+        }
+
         if (_dice.Chance(5))
         {
             headers.TryAddWithoutValidation(
-                _dice.Pick(["If-Match", "If-None-Match", "Idempotency-Key", "X-Forwarded-For", "Range", "Forwarded"]),
+                _dice.Pick(["If-Match", "If-None-Match", "X-Forwarded-For", "Range", "Forwarded"]),
                 _dice.Pick(["*", "\"x\"", "W/\"1\"", "bytes=0-1", "1.2.3.4, ,", new string('k', 300)]));
         }
     }

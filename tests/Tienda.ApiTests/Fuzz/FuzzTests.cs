@@ -110,10 +110,12 @@ public sealed class FuzzTests(ShopApp shop)
         Assert.InRange(seen.Where(s => s.Key.Status == 503).Sum(s => s.Value), 0, seen.Sum(s => s.Value) / 50);
         // A fuzzer whose requests are all refused finds nothing.
         string[] needLuck = ["SignIn", "RefreshSession", "GetOwnClient", "ListProblemTypes"];
-        Assert.DoesNotContain(operations.Select(o => o.Id).Except(needLuck)
-, id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is >= 200 and < 300));
-        Assert.DoesNotContain(operations.Where(o => o.Description["requestBody"] is not null).Select(o => o.Id)
-, id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is 400 or 422));
+        var neverDone = operations.Select(o => o.Id).Except(needLuck)
+            .Where(id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is >= 200 and < 300)).ToList();
+        var neverRefused = operations.Where(o => o.Description["requestBody"] is not null).Select(o => o.Id)
+            .Where(id => !seen.Any(s => s.Key.Operation == id && s.Key.Status is 400 or 422)).ToList();
+        Assert.Empty(neverDone);
+        Assert.Empty(neverRefused);
     }
 
     private static async Task CheckBooksAsync(NpgsqlDataSource database, List<long> products)

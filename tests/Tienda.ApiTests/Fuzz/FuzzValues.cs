@@ -58,7 +58,7 @@ public sealed class FuzzValues(JsonNode document, FuzzPool pool)
             {
                 "client_id" => clientPercent,
                 // Right only together with what somebody else's answer told.
-                "price" or "discount" or "address_id" or "order_id" => 10,
+                "price" or "discount" or "address_id" or "order_id" or "product_id" => 10,
                 "items" => 85,
                 _ => 50,
             }))

@@ -19,7 +19,7 @@ public sealed class AccessTests(ShopApp shop)
     private static readonly string[] ForAdministrators =
     [
         "CreateProduct", "PutProduct", "PatchProduct", "DeleteProduct", "CreateCategory", "PutCategory", "PatchCategory", "DeleteCategory",
-        "ListClients", "VoidBill",
+        "ListClients", "VoidBill", "ListOrderEvents",
     ];
 
     // Another client's list is empty or has only that client's own.

@@ -1,0 +1,51 @@
+using Tienda.Http;
+using Tienda.Security;
+
+namespace Tienda.Orders;
+
+/// <summary>An order that waits to be placed, and the answer that its sender waits for.</summary>
+public sealed class WaitingOrder
+{
+    private const int Waiting = 0;
+    private const int Taken = 1;
+    private const int Abandoned = 2;
+
+    private readonly TaskCompletionSource<Outcome<Order>> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state = Waiting;
+
+    /// <param name="since">The timestamp of its arrival.</param>
+    public WaitingOrder(PlaceOrderRequest request, Actor writer, IdempotencyKey? key, long since)
+    {
+        Request = request;
+        Items = request.Items ?? [];
+        Since = since;
+        Keyed = KeyedRequest.Of("orders", writer, key, key is null ? [] : ValuesOf(request, Items));
+    }
+
+    public PlaceOrderRequest Request { get; }
+
+    public IReadOnlyList<PlaceOrderItem> Items { get; }
+
+    public KeyedRequest Keyed { get; }
+
+    public long Since { get; }
+
+    public Task<Outcome<Order>> Answer => _answer.Task;
+
+    /// <summary>Takes it out of the queue to be placed; false if its sender has given up, who then can rely on its never being placed.</summary>
+    public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Waiting) == Waiting;
+
+    /// <summary>Gives it up; false if it is too late for that.</summary>
+    public bool TryAbandon() => Interlocked.CompareExchange(ref _state, Abandoned, Waiting) == Waiting;
+
+    public void Answered(Outcome<Order> outcome) => _answer.TrySetResult(outcome);
+
+    public void Failed(Exception exception) => _answer.TrySetException(exception);
+
+    private static long?[] ValuesOf(PlaceOrderRequest request, IReadOnlyList<PlaceOrderItem> items) =>
+    [
+        request.ClientId, request.AddressId, request.DeliveryMethod, request.PaymentType, Money.From(request.Discount ?? 0).MinorUnits,
+        .. items.SelectMany(item => (long?[])
+            [item.ProductId, item.Quantity, item.Price is { } price ? Money.From(price).MinorUnits : null]),
+    ];
+}

@@ -2,11 +2,13 @@
 # Measures Tienda on this machine, medians over RUNS (5).
 # ./bench.sh startup [RUNS]   first start (database made, migrated and seeded) and later starts, each to the first 200; memory when idle
 # ./bench.sh denied [RUNS]    requests a second: refused by the rate limit, counted and answered, and not counted at all
+# ./bench.sh orders [RUNS]    orders a second over HTTP, against pgbench placing one order per transaction on the same database
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+here=$PWD
 . scripts/tools.sh
 what=${1:-startup}
-[[ $what =~ ^(startup|denied)$ ]] || { say "usage: ./bench.sh startup|denied [RUNS]"; exit 2; }
+[[ $what =~ ^(startup|denied|orders)$ ]] || { say "usage: ./bench.sh startup|denied|orders [RUNS]"; exit 2; }
 runs=${2:-5} port=18765
 need_dotnet
 need_postgres
@@ -73,5 +75,84 @@ denied() {
     echo "| counted and answered, GET /, requests/s | $(median < counted) |"
     echo "| refused with 429, GET /, requests/s | $(median < denied) |"
 }
+
+# 64 buyers, three lines each, full durability, on the private PostgreSQL that the shop has started.
+orders() {
+    command -v wrk >/dev/null || apt_install wrk
+    cd "$folder"
+    export ACCESS_LOG=false RATE_LIMIT_ENABLED=false ADMIN_API_KEY="the-key-of-the-benchmark"
+    start
+    local lua=$here/bench/orders.lua socket
+    socket=$(sed -n 5p "$(readlink -f data/postgres)/postmaster.pid")
+    # The peer writes no log of events, so its statements are not to fire the triggers of it.
+    as_owner() { as_postgres env PGOPTIONS='-c tienda.logs_itself=on' PGHOST="$socket" PGUSER=tienda PGDATABASE=tienda "$@"; }
+    as_owner psql -q -v ON_ERROR_STOP=1 < "$here/bench/orders.sql"
+    pgbench_with() { # NAME CLIENTS SCRIPT
+        echo "$3" > script
+        as_owner "$(postgres_program pgbench)" -n -M prepared -f "$folder/script" -c "$2" -j 2 -T "$seconds" > out
+        awk '/^tps/ { printf "%.1f\n", $3 }' out >> "$1"
+        awk '/^latency average/ { print $4 }' out >> "$1-ms"
+        awk '/failed transactions/ { print $5 }' out >> errors
+    }
+    wrk_with() { # NAME CONNECTIONS PATH [wrk's options]
+        local name=$1 connections=$2 path=$3
+        shift 3
+        wrk -t"$((connections > 1 ? 2 : 1))" -c"$connections" -d"$seconds" --timeout 10s "$@" "http://127.0.0.1:$port$path" > out
+        awk '/^RESULT/ { print $2 }' out >> "$name"
+        awk '/^RESULT/ { print $3 }' out >> "$name-ms"
+        awk '/^RESULT/ { print $4 }' out >> errors
+    }
+    local seconds=6 run spread what
+    # So that the first run meets compiled code, too.
+    SPREAD=uniform KEYED=1 BILLED=1 wrk -t2 -c64 -d"$seconds" -s "$lua" "http://127.0.0.1:$port/orders" > out
+    local uniform='\set c random(1, 100)
+\set x random(1, 333)
+\set y random(334, 666)
+\set z random(667, 1000)
+SELECT place_one_order(1000000 + :c, ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[], ARRAY[1, 1, 1]);'
+    local hot='\set c random(1, 100)
+SELECT place_one_order(1000000 + :c, ARRAY[1000001, 1000002, 1000003]::bigint[], ARRAY[1, 1, 1]);'
+    for run in $(seq "$runs"); do
+        for spread in uniform hot; do
+            export SPREAD=$spread KEYED=0 BILLED=0
+            pgbench_with "pgbench-$spread" 64 "${!spread}"
+            wrk_with "tienda-$spread" 64 /orders -s "$lua"
+            KEYED=1 wrk_with "keyed-$spread" 64 /orders -s "$lua"
+            KEYED=1 BILLED=1 wrk_with "billed-$spread" 64 /orders -s "$lua"
+        done
+    done
+    # One client alone, after the same warm-up for all.
+    local alone='\set c random(1, 100)
+\set x random(1, 333)
+\set y random(334, 666)
+\set z random(667, 1000)
+SELECT * FROM place_orders(ARRAY['"'api-key'"'], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[], ARRAY[1000000 + :c]::bigint[],
+ARRAY[NULL]::bigint[], ARRAY[1]::smallint[], ARRAY[NULL]::smallint[], ARRAY[0]::bigint[], ARRAY[3], ARRAY[1, 2, 3], ARRAY[1, 1, 1],
+ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[]);'
+    for run in $(seq "$runs"); do
+        pgbench_with statement 1 "$alone"
+        SPREAD=empty wrk_with empty 1 /health/live -s "$lua"
+        SPREAD=uniform KEYED=0 BILLED=0 wrk_with alone 1 /orders -s "$lua"
+    done
+    stop
+    for spread in uniform hot; do
+        echo "| 64 clients, $spread | orders/s, median (range) | times pgbench |"
+        echo "| --- | --- | --- |"
+        for what in pgbench tienda keyed billed; do
+            echo "| $what | $(median < "$what-$spread") | $(ratio "$what-$spread" "pgbench-$spread") |"
+        done
+        echo
+    done
+    echo "| one client | ms, median (range) |"
+    echo "| --- | --- |"
+    echo "| the statement alone, from pgbench | $(median < statement-ms) |"
+    echo "| an empty HTTP request | $(median < empty-ms) |"
+    echo "| an order over HTTP | $(median < alone-ms) |"
+    echo
+    echo "an order alone takes $(ratio alone-ms <(paste statement-ms empty-ms | awk '{ print $1 + $2 }')) times the statement and the empty request"
+    echo "requests that failed: $(awk '{ n += $1 } END { print n + 0 }' errors)"
+}
+# The median of one file over that of another.
+ratio() { echo "$(median < "$1" | cut -d' ' -f1) $(median < "$2" | cut -d' ' -f1)" | awk '{ printf "%.2f", $1 / $2 }'; }
 
 "$what"

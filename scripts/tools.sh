@@ -21,6 +21,12 @@ have_postgres() {
     return 1
 }
 
+# The path of one of PostgreSQL's programs that stands beside its server, of the newest version.
+postgres_program() { ls -d /usr/lib/postgresql/*/bin/"$1" 2>/dev/null | sort -V | tail -1; }
+
+# Runs a command as the user whose the private PostgreSQL is: root's belongs to postgres.
+as_postgres() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+
 need_postgres() {
     have_postgres && return
     if ! command -v apt-get >/dev/null; then

@@ -11,7 +11,7 @@ public sealed partial class ArchitectureTests
     // What takes part in an order's transaction beside the stores.
     private static readonly string[] Transactions =
     [
-        "OrderQueue.cs", "OrderBatch.cs", "KeyedRequest.cs", "KeyPurge.cs", "CancelOrder.cs", "LockedOrder.cs", "LockedProduct.cs",
+        "OrderLane.cs", "OrderBatch.cs", "KeyedRequest.cs", "KeyPurge.cs", "CancelOrder.cs", "LockedOrder.cs", "LockedProduct.cs",
         "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs",
     ];
 

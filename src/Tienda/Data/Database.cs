@@ -9,22 +9,14 @@ public static class Database
     /// <summary>Name of the pool that requests use, in metrics.</summary>
     public const string RequestPool = "tienda";
 
-    /// <summary>Name of the pool that places orders.</summary>
-    public const string OrderPool = "tienda-orders";
-
     /// <summary>The pool that requests use.</summary>
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
-        CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, logs);
+        CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
 
-    public static NpgsqlDataSource CreatePool(Settings settings, string name, int size, ILoggerFactory? logs = null)
-    {
-        var text = ConnectionString(settings, settings.Postgres!);
-        text.MaxPoolSize = size;
-        text.ConnectionLifetime = settings.PoolRecycleSeconds;
-        // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
-        text.Options = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=15s -c jit=off";
-        return Build(text, name, logs);
-    }
+    /// <summary>One connection for a lane of orders, which therefore does not wait behind reads that have filled the other pool.</summary>
+    /// <param name="lockTimeout">How long a batch of orders waits for a row that somebody holds, in PostgreSQL's units.</param>
+    public static NpgsqlDataSource CreateOrderLane(Settings settings, string name, string lockTimeout, ILoggerFactory logs) =>
+        CreatePool(settings, name, 1, lockTimeout, logs);
 
     /// <summary>One connection that never waits behind requests, for the health check.</summary>
     public static NpgsqlDataSource CreateProbe(Settings settings)
@@ -42,6 +34,16 @@ public static class Database
         var text = ConnectionString(settings, settings.Postgres!);
         text.CommandTimeout = 0;
         return Build(text, "tienda-unhurried", null);
+    }
+
+    private static NpgsqlDataSource CreatePool(Settings settings, string name, int size, string lockTimeout, ILoggerFactory? logs)
+    {
+        var text = ConnectionString(settings, settings.Postgres!);
+        text.MaxPoolSize = size;
+        text.ConnectionLifetime = settings.PoolRecycleSeconds;
+        // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
+        text.Options = $"-c statement_timeout=15s -c lock_timeout={lockTimeout} -c idle_in_transaction_session_timeout=15s -c jit=off";
+        return Build(text, name, logs);
     }
 
     private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server) => new()

@@ -3,42 +3,41 @@ using Npgsql;
 namespace Tienda.Data;
 
 /// <summary>What an exception says about the database, so that nobody outside this folder has to know the driver.</summary>
+/// <param name="State">SQLSTATE, if the server itself refused.</param>
 /// <param name="Constraint">Name of the violated constraint, or null.</param>
 /// <param name="Table">The table that the constraint belongs to, or null.</param>
-/// <param name="IsOutage">True when the same request may succeed a moment later.</param>
-/// <param name="WasRolledBack">True when the server itself refused: nothing of the transaction was done.</param>
 /// <param name="IsPoolExhausted">True when every connection stayed busy for DB_POOL_TIMEOUT.</param>
-/// <param name="IsOutOfRange">True when arithmetic in the database left the range of its type.</param>
 /// <param name="Message">For the log; without values of the request.</param>
-public sealed record DatabaseFailure(
-    string? Constraint, string? Table, bool IsOutage, bool WasRolledBack, bool IsPoolExhausted, bool IsOutOfRange, string Message)
+public sealed record DatabaseFailure(string? State, string? Constraint, string? Table, bool IsPoolExhausted, string Message)
 {
+    // PostgreSQL's appendix of error codes; the driver has no name for it.
+    private const string IdleInTransactionTimeout = "25P03";
+
+    /// <summary>True when the same request may succeed a moment later.</summary>
+    public bool IsOutage => State is null || (Constraint is null && IsOutageState(State));
+
+    /// <summary>True when nothing of the transaction was done for certain: the server said so, and not while it shut down.</summary>
+    public bool WasRolledBack => State is not null
+        && !State.StartsWith("08", StringComparison.Ordinal) && !State.StartsWith("57P", StringComparison.Ordinal);
+
+    /// <summary>True when somebody held a row for longer than lock_timeout.</summary>
+    public bool IsLockTimeout => State is PostgresErrorCodes.LockNotAvailable;
+
+    /// <summary>True when arithmetic in the database left the range of its type.</summary>
+    public bool IsOutOfRange => State is PostgresErrorCodes.NumericValueOutOfRange;
+
     /// <summary>Reads an exception, or answers null if it does not come from the database.</summary>
     public static DatabaseFailure? Read(Exception exception) => exception switch
     {
         PostgresException { ConstraintName: { } constraint } violation =>
-            new DatabaseFailure(constraint, violation.TableName, false, true, false, false, violation.MessageText),
-        PostgresException error => new DatabaseFailure(
-            null,
-            null,
-            IsOutageState(error.SqlState),
-            !IsLostConnection(error.SqlState),
-            false,
-            error.SqlState == PostgresErrorCodes.NumericValueOutOfRange,
-            $"{error.SqlState} {error.MessageText}"),
-        NpgsqlException error => new DatabaseFailure(null, null, true, false, IsExhausted(error), false, error.Message),
+            new DatabaseFailure(violation.SqlState, constraint, violation.TableName, false, violation.MessageText),
+        PostgresException error => new DatabaseFailure(error.SqlState, null, null, false, $"{error.SqlState} {error.MessageText}"),
+        NpgsqlException error => new DatabaseFailure(null, null, null, IsExhausted(error), error.Message),
         _ => null,
     };
 
     private static bool IsExhausted(NpgsqlException error) =>
         error.InnerException is TimeoutException && error.Message.Contains("pool has been exhausted", StringComparison.Ordinal);
-
-    // PostgreSQL's appendix of error codes; the driver has no name for it.
-    private const string IdleInTransactionTimeout = "25P03";
-
-    // A server that shuts down may have committed before it says so.
-    private static bool IsLostConnection(string state) =>
-        state.StartsWith("08", StringComparison.Ordinal) || state.StartsWith("57P", StringComparison.Ordinal);
 
     private static bool IsOutageState(string state) =>
         state.StartsWith("08", StringComparison.Ordinal) // connection

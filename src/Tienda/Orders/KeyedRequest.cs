@@ -26,11 +26,10 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
     {
         if (Key is not null)
         {
-            batch.Then("SELECT lock_idempotency_keys(ARRAY[$1], $2, ARRAY[$3])").With(Writer.Name).With(Route).With(Key);
-            // A statement of its own: it sees what those who were waited for have committed.
             batch.Then(
                 """
-                SELECT request_hash, bill_id, line_ids[1], prices[1] FROM idempotency_keys WHERE caller = $1 AND route = $2 AND key = $3
+                SELECT (k.kept).request_hash, (k.kept).bill_id, (k.kept).line_ids[1], (k.kept).prices[1]
+                FROM find_idempotency_keys(ARRAY[$1], $2, ARRAY[$3]) AS k
                 """)
                 .With(Writer.Name).With(Route).With(Key);
         }
@@ -44,7 +43,6 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
             return null;
         }
 
-        await reader.NextResultAsync(ct);
         var kept = await reader.ReadAsync(ct)
             ? new KeptAnswer(
                 reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(Hash),

@@ -31,6 +31,27 @@ public static class OrderBatch
         return outcomes;
     }
 
+    /// <summary>The products and clients of these orders that somebody else holds at this moment.</summary>
+    public static async Task<(HashSet<long> Products, HashSet<long> Clients)> HeldAsync(
+        NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, CancellationToken ct)
+    {
+        await using var batch = connection.CreateBatch();
+        batch.Then(
+            """
+            WITH free AS MATERIALIZED (SELECT id_key FROM products WHERE id_key = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED)
+            SELECT id_key FROM products WHERE id_key = ANY ($1) AND id_key NOT IN (SELECT id_key FROM free)
+            """).With(orders.SelectMany(o => o.Items).Select(i => i.ProductId!.Value).Distinct().ToArray());
+        batch.Then(
+            """
+            WITH free AS MATERIALIZED (SELECT id_key FROM clients WHERE id_key = ANY ($1) FOR KEY SHARE SKIP LOCKED)
+            SELECT id_key FROM clients WHERE id_key = ANY ($1) AND id_key NOT IN (SELECT id_key FROM free)
+            """).With(orders.Select(o => o.Request.ClientId!.Value).Distinct().ToArray());
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        var products = await reader.ListAsync(row => row.GetInt64(0), ct);
+        await reader.NextResultAsync(ct);
+        return ([.. products], [.. await reader.ListAsync(row => row.GetInt64(0), ct)]);
+    }
+
     private static NpgsqlCommand Command(NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders)
     {
         var places = new Dictionary<long, int>();

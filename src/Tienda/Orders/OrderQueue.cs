@@ -1,5 +1,3 @@
-using System.Threading.Channels;
-using Npgsql;
 using Tienda.Data;
 using Tienda.Hosting;
 using Tienda.Http;
@@ -9,47 +7,35 @@ using Tienda.Telemetry;
 namespace Tienda.Orders;
 
 /// <summary>
-/// Places orders, all that wait at a moment in one round trip (docs/concurrency.md). There is no timer: a lone order goes at once, and
-/// what arrives while a batch is in the database becomes the next one.
+/// Where orders wait to be placed (docs/concurrency.md). One lane places what waits; more than one would wait for each other's products.
+/// The lane beside it is for orders that need a row which somebody holds, an operator's open transaction perhaps.
 /// </summary>
-public sealed partial class OrderQueue : BackgroundService
+public sealed class OrderQueue : BackgroundService
 {
-    /// <summary>Orders that may wait; at the speed of one small machine, less than a second's worth.</summary>
-    public const int Capacity = 2048;
-
-    private const int LargestBatch = 64;
-
-    // Bounds the time that the locks of a batch are held. One order may have more lines; it then goes alone.
-    private const int MostLines = 1000;
-
-    // While one batch waits for the disk, the other one computes.
-    private const int Consumers = 2;
-
-    private readonly Channel<WaitingOrder> _waiting = Channel.CreateBounded<WaitingOrder>(Capacity);
-    private readonly NpgsqlDataSource _database;
+    private readonly OrderLane _lane;
+    private readonly OrderLane _beside;
     private readonly TimeSpan _patience;
-    private readonly OrderMetrics _metrics;
     private readonly TimeProvider _time;
-    private readonly ILogger<OrderQueue> _logger;
 
     public OrderQueue(Settings settings, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
     {
-        // Connections of its own, so that orders do not wait behind reads that have filled the other pool.
-        _database = Database.CreatePool(settings, Database.OrderPool, Consumers, logs);
+        var (held, logger) = (new HeldRows(), logs.CreateLogger<OrderQueue>());
+        _beside = new OrderLane(
+            Database.CreateOrderLane(settings, "tienda-orders-held", "5s", logs), held, null, metrics, time, logger);
+        _lane = new OrderLane(
+            Database.CreateOrderLane(settings, "tienda-orders", "1s", logs), held, _beside, metrics, time, logger);
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
-        _metrics = metrics;
         _time = time;
-        _logger = logs.CreateLogger<OrderQueue>();
-        metrics.ObserveQueue(() => _waiting.Reader.Count);
+        metrics.ObserveQueue(() => _lane.Length + _beside.Length);
     }
 
     /// <summary>Places an order, or finds the one that was placed under its key.</summary>
-    /// <param name="request">With its client; a stranger to the shop's data in all other respects.</param>
+    /// <param name="request">Valid, with its client named.</param>
     /// <exception cref="BusyException">The queue is full, or the answer did not come within DB_POOL_TIMEOUT.</exception>
     public async Task<Outcome<Order>> PlaceAsync(PlaceOrderRequest request, Actor writer, IdempotencyKey? key, CancellationToken ct)
     {
         var order = new WaitingOrder(request, writer, key, _time.GetTimestamp());
-        if (!_waiting.Writer.TryWrite(order))
+        if (!_lane.TryAdd(order))
         {
             throw new BusyException("Too many orders are waiting to be placed; this one was not.");
         }
@@ -62,7 +48,7 @@ public sealed partial class OrderQueue : BackgroundService
         {
             throw new BusyException(order.TryAbandon()
                 ? "The order waited too long for its turn and was not placed."
-                : "The database did not answer in time; whether the order was placed can be learned by its Idempotency-Key.");
+                : $"The database did not answer in time. Repeat the order under its {IdempotencyKey.Header} to learn whether it was placed.");
         }
         finally
         {
@@ -70,83 +56,28 @@ public sealed partial class OrderQueue : BackgroundService
         }
     }
 
-    /// <summary>Takes no more orders and places those that wait.</summary>
+    /// <summary>Takes no more orders and places those that wait. By then the web server has ended, and with it whoever could wait.</summary>
     public override Task StopAsync(CancellationToken cancellationToken)
     {
-        _waiting.Writer.TryComplete();
+        _lane.Close();
         return base.StopAsync(cancellationToken);
     }
 
     public override void Dispose()
     {
-        _database.Dispose();
+        _lane.Close();
+        _beside.Close();
+        _lane.Dispose();
+        _beside.Dispose();
         base.Dispose();
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, Consumers).Select(_ => Task.Run(ConsumeAsync, CancellationToken.None)));
-
-    private async Task ConsumeAsync()
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var batch = new List<WaitingOrder>(LargestBatch);
-        while (await _waiting.Reader.WaitToReadAsync(CancellationToken.None))
-        {
-            Take(batch);
-            if (batch.Count > 0)
-            {
-                await PlaceAsync(batch);
-                batch.Clear();
-            }
-        }
-    }
-
-    private void Take(List<WaitingOrder> batch)
-    {
-        for (var lines = 0; batch.Count < LargestBatch && lines < MostLines && _waiting.Reader.TryRead(out var order);)
-        {
-            if (order.TryTake())
-            {
-                batch.Add(order);
-                lines += order.Items.Count;
-                _metrics.NoteWait(_time.GetElapsedTime(order.Since));
-            }
-        }
-    }
-
-    private async Task PlaceAsync(List<WaitingOrder> batch)
-    {
-        try
-        {
-            await using var connection = await _database.OpenConnectionAsync();
-            var outcomes = await OrderBatch.PlaceAsync(connection, batch, CancellationToken.None);
-            _metrics.NoteBatch(batch.Count);
-            for (var i = 0; i < batch.Count; i++)
-            {
-                batch[i].Answered(outcomes[i]);
-            }
-        }
-        catch (Exception failure) when (batch.Count > 1 && DatabaseFailure.Read(failure) is { WasRolledBack: true } reason)
-        {
-            // One of them made the statement fail. Each alone, that one fails alone.
-            Log.Split(_logger, batch.Count, reason.Message);
-            foreach (var order in batch.ToList())
-            {
-                await PlaceAsync([order]);
-            }
-        }
-        catch (Exception failure)
-        {
-            foreach (var order in batch)
-            {
-                order.Failed(failure);
-            }
-        }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Warning, "{Count} orders could not be placed together and are placed one by one: {Reason}")]
-        public static partial void Split(ILogger logger, int count, string reason);
+        var beside = _beside.RunAsync();
+        await _lane.RunAsync();
+        _beside.Close();
+        await beside;
     }
 }
 

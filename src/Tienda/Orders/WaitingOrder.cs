@@ -35,6 +35,9 @@ public sealed class WaitingOrder
     /// <summary>Takes it out of the queue to be placed; false if its sender has given up, who then can rely on its never being placed.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Waiting) == Waiting;
 
+    /// <summary>Undoes <see cref="TryTake"/>.</summary>
+    public void PutBack() => Interlocked.CompareExchange(ref _state, Waiting, Taken);
+
     /// <summary>Gives it up; false if it is too late for that.</summary>
     public bool TryAbandon() => Interlocked.CompareExchange(ref _state, Abandoned, Waiting) == Waiting;
 

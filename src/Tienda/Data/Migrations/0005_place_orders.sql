@@ -31,7 +31,9 @@ CREATE FUNCTION place_orders(
     products bigint[], -- that it was refused for; with them, what was sent and what is there: prices or units
     sent bigint[],
     present bigint[]
-) LANGUAGE plpgsql AS $$
+)
+-- A plan is kept for the life of a connection. One that was made while a table was new would read all of it when it has grown.
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     highest_total CONSTANT bigint := 999999999999999;
     orders CONSTANT integer := cardinality(client_ids);
@@ -69,13 +71,8 @@ BEGIN
     PERFORM set_config('tienda.logs_itself', 'on', true);
 
     IF num_nonnulls(VARIADIC keys) > 0 THEN
-        PERFORM lock_idempotency_keys(callers, 'orders', keys);
-        -- A statement of its own: it sees what those who were waited for have committed.
-        FOR found IN
-            SELECT o.place, k AS key FROM unnest(callers, keys) WITH ORDINALITY AS o (caller, key, place)
-            JOIN idempotency_keys k ON k.caller = o.caller AND k.route = 'orders' AND k.key = o.key
-        LOOP
-            kept[found.place] := found.key;
+        FOR found IN SELECT k.place, k.kept FROM find_idempotency_keys(callers, 'orders', keys) AS k LOOP
+            kept[found.place] := found.kept;
         END LOOP;
         SELECT array_agg(o.earlier ORDER BY o.place) INTO earlier
         FROM (

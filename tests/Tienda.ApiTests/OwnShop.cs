@@ -1,13 +1,13 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Tienda.Hosting;
+using Tienda.Orders;
 
 namespace Tienda.ApiTests;
 
 /// <summary>A shop on a database of its own, for tests that stop it, hold rows or count everything.</summary>
-public sealed partial class OwnShop : IAsyncDisposable
+public sealed class OwnShop : IAsyncDisposable
 {
     private OwnShop(PostgresServer server, WebApplication app, HttpClient http)
     {
@@ -46,16 +46,11 @@ public sealed partial class OwnShop : IAsyncDisposable
     /// <summary>Waits until so many orders wait in the queue.</summary>
     public async Task QueuedAsync(int orders)
     {
-        for (var tries = 0; ; tries++)
+        var queue = App.Services.GetRequiredService<OrderQueue>();
+        for (var tries = 0; queue.Length < orders; tries++)
         {
-            var metrics = await Http.GetStringAsync("/metrics");
-            if (int.Parse(QueueLength().Match(metrics).Groups[1].Value, CultureInfo.InvariantCulture) >= orders)
-            {
-                return;
-            }
-
-            Assert.True(tries < 200, $"There were never {orders} orders in the queue.");
-            await Task.Delay(10);
+            Assert.True(tries < 1000, $"There were never {orders} orders in the queue.");
+            await Task.Delay(1);
         }
     }
 
@@ -65,9 +60,6 @@ public sealed partial class OwnShop : IAsyncDisposable
         await App.DisposeAsync();
         await Database.DisposeAsync();
     }
-
-    [GeneratedRegex(@"^tienda_orders_queue_length\S* (\d+)", RegexOptions.Multiline)]
-    private static partial Regex QueueLength();
 }
 
 /// <summary>An open transaction that holds a row.</summary>

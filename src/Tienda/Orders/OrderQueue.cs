@@ -26,8 +26,11 @@ public sealed class OrderQueue : BackgroundService
             Database.CreateOrderLane(settings, "tienda-orders", "1s", logs), held, _beside, metrics, time, logger);
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;
-        metrics.ObserveQueue(() => _lane.Length + _beside.Length);
+        metrics.ObserveQueue(() => Length);
     }
+
+    /// <summary>Orders that wait for their turn.</summary>
+    public int Length => _lane.Length + _beside.Length;
 
     /// <summary>Places an order, or finds the one that was placed under its key.</summary>
     /// <param name="request">Valid, with its client named.</param>

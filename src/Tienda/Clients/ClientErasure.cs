@@ -19,6 +19,8 @@ public sealed class ClientErasure(NpgsqlDataSource database)
         ORDER BY id_key FOR NO KEY UPDATE
         """;
 
+    private const string DeleteKeys = "DELETE FROM idempotency_keys WHERE caller = 'client:' || $1";
+
     private const string DeleteReviews = "DELETE FROM reviews WHERE client_id = $1";
 
     private const string DeleteUnusedAddresses =
@@ -54,6 +56,7 @@ public sealed class ClientErasure(NpgsqlDataSource database)
         batch.Then(LockClient).With(id);
         batch.Then(LockAddresses).With(id);
         SessionStore.EndAll(batch, id);
+        batch.Then(DeleteKeys).With(id);
         batch.Then(LockProducts).With(id);
         batch.Then(DeleteReviews).With(id);
         batch.Then(DeleteUnusedAddresses).With(id);

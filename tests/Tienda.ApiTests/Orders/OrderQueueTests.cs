@@ -70,6 +70,11 @@ public sealed class OrderQueueTests(ShopApp shop)
             if (orders[i].Problem is { } problem)
             {
                 Assert.Equal("/errors/" + problem, (string)answer["type"]!);
+                if (i == 2)
+                {
+                    var shortage = answer["shortages"]![0]!;
+                    Assert.Equal((2, 1), ((int)shortage["requested"]!, (int)shortage["available"]!));
+                }
             }
             else
             {
@@ -77,8 +82,6 @@ public sealed class OrderQueueTests(ShopApp shop)
             }
         }
 
-        var shortage = (await answers[2].ShouldBeAsync(409))["shortages"]![0]!;
-        Assert.Equal((2, 1), ((int)shortage["requested"]!, (int)shortage["available"]!));
         Assert.Equal(["A-00000001", "A-00000002"], (await own.Http.GetJsonAsync("/bills")).AsArray().Select(b => (string)b!["bill_number"]!));
         await Books.CheckAsync(own.Database, new Dictionary<long, long>
         {
@@ -185,7 +188,8 @@ public sealed class OrderQueueTests(ShopApp shop)
         await using (await own.HoldAsync(product.Id()))
         {
             orders = [.. Enumerable.Range(0, 50).Select(_ => own.Given.OrderForAsync(buyer.Id(), (product, 1)))];
-            await own.QueuedAsync(49);
+            // Those that came first are already in a batch.
+            await own.QueuedAsync(25);
             stopped = own.App.StopAsync(Ct);
         }
 

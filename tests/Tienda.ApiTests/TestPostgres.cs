@@ -23,10 +23,15 @@ public sealed class TestPostgres : IAsyncDisposable
 
         var data = Path.Combine(postgres._folder, "data");
         await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
-        await AsPostgresAsync(
-            "pg_ctl", "start", "-w", "-D", data, "-l", Path.Combine(postgres._folder, "log"), "-o",
-            $"-k {postgres._folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
+        await postgres.StartServerAsync();
         return postgres;
+    }
+
+    /// <summary>Ends the server in the midst of whatever it does, and starts it again, which recovers what was committed.</summary>
+    public async Task CrashAsync()
+    {
+        await AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+        await StartServerAsync();
     }
 
     /// <summary>Makes an empty database.</summary>
@@ -38,6 +43,10 @@ public sealed class TestPostgres : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
         return Server(name);
     }
+
+    private Task StartServerAsync() => AsPostgresAsync(
+        "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
+        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Npgsql;
 using Tienda.Addresses;
 using Tienda.Data;
@@ -15,6 +16,9 @@ public sealed record ClientExport
     public required List<ExportedOrder> Orders { get; init; }
 
     public required List<Review> Reviews { get; init; }
+
+    /// <summary>Where the person is signed in.</summary>
+    public required List<ExportedSession> Sessions { get; init; }
 
     /// <summary>Adds the statements that <see cref="ReadAsync"/> reads the results of.</summary>
     internal static void AddStatements(NpgsqlBatch batch, long clientId)
@@ -40,6 +44,8 @@ public sealed record ClientExport
             SELECT id_key, product_id, client_id, rating, comment, created_at FROM reviews WHERE client_id = $1 ORDER BY id_key
             """)
             .With(clientId);
+        batch.Then($"SELECT x.order_id, x.date, x.caller, x.event, x.details::text FROM order_events x {OfClientsOrders}").With(clientId);
+        batch.Then("SELECT created_at, expires_at FROM sessions WHERE client_id = $1 ORDER BY created_at").With(clientId);
     }
 
     /// <summary>Reads the results in the order of the statements, or answers null if there is no such client.</summary>
@@ -53,12 +59,21 @@ public sealed record ClientExport
         var bills = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Bill: ExportedBill.Read(row)), ct))
             .ToLookup(row => row.OrderId, row => row.Bill);
         var reviews = await NextListAsync(reader, ReadReview, ct);
+        var events = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Event: ExportedEvent.Read(row)), ct))
+            .ToLookup(row => row.OrderId, row => row.Event);
+        var sessions = await NextListAsync(reader, ExportedSession.Read, ct);
         return clients is not [var client] ? null : new ClientExport
         {
             Client = client,
             Addresses = addresses,
-            Orders = [.. orders.Select(o => o with { Items = [.. items[o.IdKey]], Bills = [.. bills[o.IdKey]] })],
+            Orders = [.. orders.Select(o => o with
+            {
+                Items = [.. items[o.IdKey]],
+                Bills = [.. bills[o.IdKey]],
+                Events = [.. events[o.IdKey]],
+            })],
             Reviews = reviews,
+            Sessions = sessions,
         };
     }
 
@@ -109,6 +124,9 @@ public sealed record ExportedOrder
 
     public required List<ExportedBill> Bills { get; init; }
 
+    /// <summary>What was done to it.</summary>
+    public required List<ExportedEvent> Events { get; init; }
+
     internal static ExportedOrder Read(NpgsqlDataReader row) => new()
     {
         IdKey = row.GetInt64(0),
@@ -119,7 +137,39 @@ public sealed record ExportedOrder
         AddressId = row.NullableInt64(5),
         Items = [],
         Bills = [],
+        Events = [],
     };
+}
+
+/// <summary>Something that was done to an order in a person's export.</summary>
+public sealed record ExportedEvent
+{
+    public required DateTime Date { get; init; }
+
+    /// <summary>Who did it, as in the order's events.</summary>
+    public required string Caller { get; init; }
+
+    public required string Event { get; init; }
+
+    public required JsonElement? Details { get; init; }
+
+    internal static ExportedEvent Read(NpgsqlDataReader row) => new()
+    {
+        Date = row.GetDateTime(1),
+        Caller = row.GetString(2),
+        Event = row.GetString(3),
+        Details = row.NullableString(4) is { } json ? JsonElement.Parse(json) : null,
+    };
+}
+
+/// <summary>A sign-in in a person's export; its refresh token is kept only as a hash.</summary>
+public sealed record ExportedSession
+{
+    public required DateTime CreatedAt { get; init; }
+
+    public required DateTime ExpiresAt { get; init; }
+
+    internal static ExportedSession Read(NpgsqlDataReader row) => new() { CreatedAt = row.GetDateTime(0), ExpiresAt = row.GetDateTime(1) };
 }
 
 /// <summary>A line of an order in a person's export.</summary>

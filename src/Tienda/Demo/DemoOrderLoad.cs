@@ -9,8 +9,32 @@ namespace Tienda.Demo;
 /// </summary>
 internal sealed class DemoOrderLoad(NpgsqlConnection connection)
 {
+    // What happened to the orders, as their clients and the shop would have done it, rather than one by one as they are copied.
+    private const string Events =
+        """
+        INSERT INTO order_events (order_id, date, caller, event, details)
+        SELECT e.order_id, e.date, e.caller, e.event, e.details
+        FROM (
+            SELECT id_key AS order_id, 0 AS place, date, 'client:' || client_id AS caller, 'placed' AS event, NULL::jsonb AS details
+            FROM orders WHERE id_key = ANY ($1)
+            UNION ALL
+            SELECT o.id_key, 1, b.date, 'client:' || o.client_id, 'billed', jsonb_build_object('bill_id', b.id_key, 'bill_number', b.bill_number)
+            FROM orders o JOIN bills b ON b.order_id = o.id_key WHERE o.id_key = ANY ($1)
+            UNION ALL
+            SELECT o.id_key, step.place, o.date, 'api-key', 'status_changed', jsonb_build_object('from', step.was, 'to', step.becomes)
+            FROM orders o JOIN (VALUES (2, 2, 1, 2), (3, 2, 1, 2), (3, 3, 2, 3), (4, 2, 1, 4)) AS step (status, place, was, becomes)
+                ON step.status = o.status
+            WHERE o.id_key = ANY ($1)
+            UNION ALL
+            SELECT o.id_key, 4, b.voided_at, 'api-key', 'bill_voided', jsonb_build_object('bill_id', b.id_key, 'bill_number', b.bill_number)
+            FROM orders o JOIN bills b ON b.order_id = o.id_key WHERE o.id_key = ANY ($1) AND b.voided_at IS NOT NULL
+        ) AS e
+        ORDER BY e.order_id, e.place
+        """;
+
     public async Task AddAsync(IReadOnlyList<DemoOrder> orders, CancellationToken ct)
     {
+        await connection.ExecuteAsync("SELECT set_config('tienda.logs_itself', 'on', true)", ct);
         var ids = await connection.ReserveIdsAsync("orders", orders.Count, ct);
         var placed = orders.Zip(ids, (order, id) => (Id: id, Order: order)).ToList();
         await connection.CopyAsync(
@@ -29,6 +53,8 @@ internal sealed class DemoOrderLoad(NpgsqlConnection connection)
         // Reviews lock products, bills lock their series: in this order, which is the one that placing an order has too.
         await AddReviewsAsync([.. orders.SelectMany(o => o.Reviews, (o, review) => (o.Buyer.Id, review))], ct);
         await AddBillsAsync([.. placed.Where(o => o.Order.Bill is not null)], ct);
+        await using var log = new NpgsqlCommand(Events, connection).With(ids.ToArray());
+        await log.ExecuteNonQueryAsync(ct);
     }
 
     /// <summary>A client who bought something twice keeps the first review.</summary>

@@ -113,6 +113,7 @@ public sealed class ClientErasureTests(ShopApp shop)
         var product = await shop.Given.ProductAsync(price: 2.50m);
         var review = await shop.Given.ReviewAsync(product.Id(), client.Id(), 3.5m);
         var order = await shop.Database.AddOrderAsync(client.Id(), address.Id(), product.Id());
+        await shop.Http.PostAsync("/auth/token", new { email = (string)client["email"]!, password = Given.Password }).ShouldBeAsync(200);
         var foreign = await shop.Given.ClientAsync();
         await shop.Database.AddOrderAsync(foreign.Id(), null, product.Id());
 
@@ -127,6 +128,8 @@ public sealed class ClientErasureTests(ShopApp shop)
         Assert.Equal((product.Id(), 2, "2.50"), ((long)item["product_id"]!, (int)item["quantity"]!, item["price"]!.ToJsonString()));
         var bill = Assert.Single(exported["bills"]!.AsArray())!;
         Assert.Equal(("5.00", 2), (bill["total"]!.ToJsonString(), (int)bill["payment_type"]!));
+        Assert.Equal(["placed", "line_added", "billed"], exported["events"]!.AsArray().Select(e => (string)e!["event"]!));
+        Assert.Single(export["sessions"]!.AsArray());
         Assert.DoesNotContain("password", export.ToJsonString(), StringComparison.Ordinal);
         Assert.DoesNotContain(
             await shop.Database.ValueAsync<string>($"SELECT password_hash FROM clients WHERE id_key = {client.Id()}"),

@@ -70,6 +70,8 @@ public sealed class DemoDataTests(ShopApp shop)
         {
             Assert.True(await TextAsync(database, sql) == "0", fault);
         }
+
+        await Books.CheckAsync(database, new Dictionary<long, long>());
     }
 
     [Fact]

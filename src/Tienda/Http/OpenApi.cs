@@ -116,7 +116,7 @@ public static class OpenApi
         var parameters = operation.Parameters ?? [];
         if (operation.RequestBody is not null)
         {
-            statuses.UnionWith([400, 413, 415, 422]);
+            statuses.UnionWith([400, 408, 413, 415, 422]);
         }
 
         if (parameters.Any(p => p.In == ParameterLocation.Query))

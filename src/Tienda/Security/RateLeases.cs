@@ -9,7 +9,7 @@ namespace Tienda.Security;
 /// Agrees with the other hosts, through one counter in Redis for each key and window, on how many calls each may let through. A host
 /// leases calls in chunks: as many as it has let through so far, from one to a tenth of the limit. So a busy key costs a round trip
 /// for every tenth of its calls, and what a host leases and does not use is small. A key's first call of a window does not wait for its
-/// lease; that is the only way in which more calls than the limit can pass, one for each host.
+/// lease if the limit is 20 or more; that is the only way in which more calls than the limit can pass, one for each host.
 /// </summary>
 public sealed class RateLeases(RedisServer redis, SharedCounters counters, TimeProvider time)
 {

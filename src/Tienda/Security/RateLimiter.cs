@@ -13,6 +13,9 @@ public readonly record struct RateVerdict(RateLimitPolicy Policy, bool Allowed, 
 /// </summary>
 public sealed class RateLimiter(SharedCounters counters, RateLeases leases, TimeProvider time)
 {
+    // The call that each host lets through before it is leased is at most a tenth of what two hosts may.
+    private const int LeastCallsForCredit = 20;
+
     public ValueTask<RateVerdict> TakeAsync(RateLimitPolicy policy, RateSubject subject)
     {
         var key = KeyOf(policy, subject);
@@ -46,7 +49,7 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
     }
 
     private CounterAnswer Take(RateLimitPolicy policy, long key, bool leased) =>
-        counters.Take(key, policy.Calls, policy.PeriodSeconds * 1000L, Now(), leased, onCredit: !policy.Strict);
+        counters.Take(key, policy.Calls, policy.PeriodSeconds * 1000L, Now(), leased, onCredit: !policy.Strict && policy.Calls >= LeastCallsForCredit);
 
     private long KeyOf(RateLimitPolicy policy, RateSubject subject)
     {

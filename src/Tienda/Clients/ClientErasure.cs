@@ -19,7 +19,12 @@ public sealed class ClientErasure(NpgsqlDataSource database)
         ORDER BY id_key FOR NO KEY UPDATE
         """;
 
-    private const string DeleteKeys = "DELETE FROM idempotency_keys WHERE caller = 'client:' || $1";
+    // Orders lock their keys before their client. A key that is locked here is one that has expired and is being deleted.
+    private const string DeleteKeys =
+        """
+        DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM idempotency_keys WHERE caller = 'client:' || $1 FOR UPDATE SKIP LOCKED))
+        """;
 
     private const string DeleteReviews = "DELETE FROM reviews WHERE client_id = $1";
 

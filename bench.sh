@@ -128,7 +128,7 @@ SELECT place_one_order(1000000 + :c, ARRAY[1000001, 1000002, 1000003]::bigint[],
 \set z random(667, 1000)
 SELECT * FROM place_orders(ARRAY['"'api-key'"'], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[], ARRAY[1000000 + :c]::bigint[],
 ARRAY[NULL]::bigint[], ARRAY[1]::smallint[], ARRAY[NULL]::smallint[], ARRAY[0]::bigint[], ARRAY[3], ARRAY[1, 2, 3], ARRAY[1, 1, 1],
-ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[]);'
+ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[], false);'
     for run in $(seq "$runs"); do
         pgbench_with statement 1 "$alone"
         SPREAD=empty wrk_with empty 1 /health/live -s "$lua"

@@ -33,14 +33,37 @@ public sealed class OwnShop : IAsyncDisposable
         return new OwnShop(server, app, http);
     }
 
-    /// <summary>Holds a product's row as an operator does who forgot to commit.</summary>
-    public async Task<HeldRow> HoldAsync(long productId)
+    /// <summary>Holds what a statement locks, as an operator does who forgot to commit.</summary>
+    public async Task<HeldRow> HoldAsync(string sql)
     {
         var connection = await Database.OpenConnectionAsync();
         var transaction = await connection.BeginTransactionAsync();
-        await using var command = new NpgsqlCommand($"SELECT FROM products WHERE id_key = {productId} FOR UPDATE", connection);
+        await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync();
         return new HeldRow(connection, transaction);
+    }
+
+    /// <summary>Holds a product's row.</summary>
+    public Task<HeldRow> HoldAsync(long productId) => HoldAsync($"SELECT FROM products WHERE id_key = {productId} FOR UPDATE");
+
+    /// <summary>Holds up the whole queue: a first order bills, and the series of bills is held. For less than lock_timeout, one second.</summary>
+    public async Task<(HeldRow Series, Task<HttpResponseMessage> First)> HoldQueueAsync()
+    {
+        var (product, buyer) = (await Given.ProductAsync(), await Given.ClientAsync());
+        var series = await HoldAsync("SELECT FROM bill_series FOR UPDATE");
+        var first = Http.PostAsync("/orders", new
+        {
+            client_id = buyer.Id(),
+            delivery_method = 1,
+            payment_type = 1,
+            items = new[] { new { product_id = product.Id(), quantity = 1 } },
+        });
+        for (var tries = 0; await Database.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0; tries++)
+        {
+            Assert.True(tries < 1000, "The first order never came to the series of bills.");
+        }
+
+        return (series, first);
     }
 
     /// <summary>Waits until so many orders wait in the queue.</summary>

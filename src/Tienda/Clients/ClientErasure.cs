@@ -23,7 +23,7 @@ public sealed class ClientErasure(NpgsqlDataSource database)
     private const string DeleteKeys =
         """
         DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM idempotency_keys WHERE caller = 'client:' || $1 FOR UPDATE SKIP LOCKED))
+            SELECT ctid FROM idempotency_keys WHERE caller IN ('client:' || $1, 'administrator:' || $1) FOR UPDATE SKIP LOCKED))
         """;
 
     private const string DeleteReviews = "DELETE FROM reviews WHERE client_id = $1";

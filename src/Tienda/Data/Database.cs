@@ -13,10 +13,10 @@ public static class Database
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
         CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
 
-    /// <summary>One connection for a lane of orders, which therefore does not wait behind reads that have filled the other pool.</summary>
-    /// <param name="lockTimeout">How long a batch of orders waits for a row that somebody holds, in PostgreSQL's units.</param>
-    public static NpgsqlDataSource CreateOrderLane(Settings settings, string name, string lockTimeout, ILoggerFactory logs) =>
-        CreatePool(settings, name, 1, lockTimeout, logs);
+    /// <summary>The one connection that places orders, which therefore does not wait behind reads that have filled the other pool.</summary>
+    public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs) =>
+        // Orders wait for no client, address or product; what is left (the series of bills, somebody with the same key) is short.
+        CreatePool(settings, "tienda-orders", 1, "1s", logs);
 
     /// <summary>One connection that never waits behind requests, for the health check.</summary>
     public static NpgsqlDataSource CreateProbe(Settings settings)

@@ -16,12 +16,12 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     /// <summary>True when the same request may succeed a moment later.</summary>
     public bool IsOutage => State is null || (Constraint is null && IsOutageState(State));
 
-    /// <summary>True when nothing of the transaction was done for certain: the server said so, and not while it shut down.</summary>
-    public bool WasRolledBack => State is not null
-        && !State.StartsWith("08", StringComparison.Ordinal) && !State.StartsWith("57P", StringComparison.Ordinal);
-
-    /// <summary>True when somebody held a row for longer than lock_timeout.</summary>
-    public bool IsLockTimeout => State is PostgresErrorCodes.LockNotAvailable;
+    /// <summary>
+    /// True when the statement failed for something in it, or for somebody it met, so that a part of it may succeed: data, constraints,
+    /// deadlocks, locks, errors raised. Nothing of its transaction was done.
+    /// </summary>
+    public bool MayBePartial => State is [var first, var second, ..] && (first, second) is
+        ('2', '2') or ('2', '3') or ('4', '0') or ('5', '5') or ('P', '0') or ('X', 'X');
 
     /// <summary>True when arithmetic in the database left the range of its type.</summary>
     public bool IsOutOfRange => State is PostgresErrorCodes.NumericValueOutOfRange;

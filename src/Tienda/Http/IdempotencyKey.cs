@@ -4,7 +4,7 @@ namespace Tienda.Http;
 
 /// <summary>
 /// The <c>Idempotency-Key</c> that a sender gives a request, so that repeating it does nothing twice: 1 to 255 printable ASCII characters,
-/// plain or as the quoted string of draft-ietf-httpapi-idempotency-key-header-07.
+/// plain and then without commas and quotes, or as the quoted string of draft-ietf-httpapi-idempotency-key-header-07.
 /// </summary>
 public sealed record IdempotencyKey(string Value) : IParsable<IdempotencyKey>
 {
@@ -17,7 +17,7 @@ public sealed record IdempotencyKey(string Value) : IParsable<IdempotencyKey>
 
     /// <summary>What a key must look like, for messages.</summary>
     public static readonly string Form = string.Create(
-        System.Globalization.CultureInfo.InvariantCulture, $"1 to {MaximumLength} printable ASCII characters");
+        System.Globalization.CultureInfo.InvariantCulture, $"1 to {MaximumLength} printable ASCII characters, sent once, commas only in quotes");
 
     public static IdempotencyKey Parse(string s, IFormatProvider? provider) =>
         TryParse(s, provider, out var key) ? key : throw new FormatException();
@@ -25,12 +25,17 @@ public sealed record IdempotencyKey(string Value) : IParsable<IdempotencyKey>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, [NotNullWhen(true)] out IdempotencyKey? result)
     {
         var value = s?.Trim(' ');
+        // Two headers arrive as one with a comma, and are none.
+        var forbidden = ",\"";
         if (value is ['"', .. var quoted, '"'])
         {
-            value = quoted;
+            (value, forbidden) = (quoted, "\"\\");
         }
 
-        result = value is { Length: > 0 and <= MaximumLength } && !value.AsSpan().ContainsAnyExceptInRange(' ', '~')
+        result = value is { Length: > 0 and <= MaximumLength }
+            && !string.IsNullOrWhiteSpace(value)
+            && !value.AsSpan().ContainsAnyExceptInRange(' ', '~')
+            && !value.AsSpan().ContainsAny(forbidden)
             ? new IdempotencyKey(value)
             : null;
         return result is not null;

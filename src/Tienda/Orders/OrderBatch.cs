@@ -13,46 +13,29 @@ public static class OrderBatch
     private const string Sql =
         """
         SELECT outcome, placed_at, order_id, bill_id, line_ids, prices, unknown_fields, products, sent, present
-        FROM place_orders($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        FROM place_orders($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         """;
 
-    /// <summary>The outcomes in the order of the orders. If it throws, none of them was placed, unless the connection broke.</summary>
-    public static async Task<List<Outcome<Order>>> PlaceAsync(
-        NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, CancellationToken ct)
+    /// <summary>
+    /// The outcomes in the order of the orders; null for one that needs a row which somebody else holds. If it throws, none of them was
+    /// placed, unless the connection broke.
+    /// </summary>
+    /// <param name="exclusive">Whether to wait for a turn in which nobody else places orders.</param>
+    public static async Task<List<Outcome<Order>?>> PlaceAsync(
+        NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, bool exclusive, CancellationToken ct)
     {
-        await using var command = Command(connection, orders);
+        await using var command = Command(connection, orders, exclusive);
         await using var row = await command.ExecuteReaderAsync(ct);
-        var outcomes = new List<Outcome<Order>>(orders.Count);
+        var outcomes = new List<Outcome<Order>?>(orders.Count);
         while (await row.ReadAsync(ct))
         {
-            outcomes.Add(Read(row, orders[outcomes.Count]));
+            outcomes.Add(row.GetString(0) == "held" ? (Outcome<Order>?)null : Read(row, orders[outcomes.Count]));
         }
 
         return outcomes;
     }
 
-    /// <summary>The products and clients of these orders that somebody else holds at this moment.</summary>
-    public static async Task<(HashSet<long> Products, HashSet<long> Clients)> HeldAsync(
-        NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, CancellationToken ct)
-    {
-        await using var batch = connection.CreateBatch();
-        batch.Then(
-            """
-            WITH free AS MATERIALIZED (SELECT id_key FROM products WHERE id_key = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED)
-            SELECT id_key FROM products WHERE id_key = ANY ($1) AND id_key NOT IN (SELECT id_key FROM free)
-            """).With(orders.SelectMany(o => o.Items).Select(i => i.ProductId!.Value).Distinct().ToArray());
-        batch.Then(
-            """
-            WITH free AS MATERIALIZED (SELECT id_key FROM clients WHERE id_key = ANY ($1) FOR KEY SHARE SKIP LOCKED)
-            SELECT id_key FROM clients WHERE id_key = ANY ($1) AND id_key NOT IN (SELECT id_key FROM free)
-            """).With(orders.Select(o => o.Request.ClientId!.Value).Distinct().ToArray());
-        await using var reader = await batch.ExecuteReaderAsync(ct);
-        var products = await reader.ListAsync(row => row.GetInt64(0), ct);
-        await reader.NextResultAsync(ct);
-        return ([.. products], [.. await reader.ListAsync(row => row.GetInt64(0), ct)]);
-    }
-
-    private static NpgsqlCommand Command(NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders)
+    private static NpgsqlCommand Command(NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, bool exclusive)
     {
         var places = new Dictionary<long, int>();
         var (products, quantities, prices) = (new List<int>(), new List<int>(), new List<long?>());
@@ -82,7 +65,8 @@ public static class OrderBatch
             .With(products.ToArray())
             .With(quantities.ToArray())
             .With(prices.ToArray())
-            .With(places.Keys.ToArray());
+            .With(places.Keys.ToArray())
+            .With(exclusive);
     }
 
     private static Outcome<Order> Read(NpgsqlDataReader row, WaitingOrder order) => row.GetString(0) switch

@@ -6,12 +6,11 @@ using Tienda.Telemetry;
 namespace Tienda.Orders;
 
 /// <summary>
-/// A queue of orders and the one consumer that places them, all that wait at a moment in one round trip. There is no timer: a lone order
-/// goes at once, and what arrives while a batch is in the database becomes the next one.
+/// A queue of orders and the one consumer that places them, all that wait at a moment in one round trip. No timer holds an order up: a lone
+/// one goes at once, and what arrives while a batch is in the database becomes the next one. Only an order that needs a row which
+/// somebody else holds is tried again after a pause, and the others go on meanwhile.
 /// </summary>
-/// <param name="beside">Where orders go that need a row which somebody holds, so that the others need not wait; null if this is there.</param>
-public sealed partial class OrderLane(
-    NpgsqlDataSource database, HeldRows held, OrderLane? beside, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
+public sealed partial class OrderLane(NpgsqlDataSource database, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>Orders that may wait; at the speed of one small machine, less than a second's worth.</summary>
     public const int Capacity = 2048;
@@ -21,9 +20,19 @@ public sealed partial class OrderLane(
     // Bounds the time for which a batch holds its locks. The last order to be taken may exceed it.
     private const int EnoughLines = 1000;
 
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
+
     private readonly Channel<WaitingOrder> _waiting =
         Channel.CreateBounded<WaitingOrder>(new BoundedChannelOptions(Capacity) { SingleReader = true });
 
+    // Orders that a row was held from, oldest first, and when they are tried again.
+    private readonly Queue<WaitingOrder> _held = new();
+    private TimeSpan _pause;
+    private long _pausedSince;
+    private Task<bool>? _arrival;
+
+    /// <summary>Orders that wait for their turn, but for the few that a row is held from.</summary>
     public int Length => _waiting.Reader.Count;
 
     /// <summary>False if the lane is full or closed.</summary>
@@ -35,12 +44,13 @@ public sealed partial class OrderLane(
     public async Task RunAsync()
     {
         var batch = new List<WaitingOrder>(LargestBatch);
-        while (await _waiting.Reader.WaitToReadAsync(CancellationToken.None))
+        while (await HasWorkAsync())
         {
-            Take(batch);
+            var exclusive = TakeHeld(batch);
+            TakeWaiting(batch);
             if (batch.Count > 0)
             {
-                await PlaceAsync(batch);
+                await PlaceAsync(batch, exclusive);
                 batch.Clear();
             }
         }
@@ -48,94 +58,110 @@ public sealed partial class OrderLane(
 
     public void Dispose() => database.Dispose();
 
-    private void Take(List<WaitingOrder> batch)
+    private TimeSpan PauseLeft => _pause - time.GetElapsedTime(_pausedSince);
+
+    private async Task<bool> HasWorkAsync()
+    {
+        _arrival ??= _waiting.Reader.WaitToReadAsync(CancellationToken.None).AsTask();
+        if (_held.Count > 0 && PauseLeft is { Ticks: > 0 } left)
+        {
+            var closed = _arrival.IsCompletedSuccessfully && !await _arrival;
+            await (closed ? Task.Delay(left, time) : Task.WhenAny(_arrival, Task.Delay(left, time)));
+        }
+
+        if (_held.Count > 0 && !_arrival.IsCompleted)
+        {
+            return true;
+        }
+
+        var arrived = await _arrival;
+        if (arrived)
+        {
+            _arrival = null;
+        }
+
+        return arrived || _held.Count > 0;
+    }
+
+    // Half of a batch is left to new orders, so that a row that stays held stops only those that need it.
+    private bool TakeHeld(List<WaitingOrder> batch)
+    {
+        var most = Length > 0 ? LargestBatch / 2 : LargestBatch;
+        while (batch.Count < most && _held.Count > 0 && PauseLeft.Ticks <= 0)
+        {
+            if (_held.Dequeue() is var order && order.TryTake())
+            {
+                batch.Add(order);
+            }
+        }
+
+        return batch.Count > 0;
+    }
+
+    private void TakeWaiting(List<WaitingOrder> batch)
     {
         for (var lines = 0; batch.Count < LargestBatch && lines < EnoughLines && _waiting.Reader.TryRead(out var order);)
         {
-            if ((beside is not null && held.Concern(order) && beside.TryAdd(order)) || !order.TryTake())
+            if (order.TryTake())
             {
-                continue;
+                batch.Add(order);
+                lines += order.Items.Count;
+                metrics.NoteWait(time.GetElapsedTime(order.Since));
             }
-
-            batch.Add(order);
-            lines += order.Items.Count;
-            metrics.NoteWait(time.GetElapsedTime(order.Since));
         }
     }
 
     // Whatever fails, each order of the batch gets its answer here: nobody awaits the exception of a lane.
-    private async Task PlaceAsync(IReadOnlyList<WaitingOrder> batch)
+    private async Task PlaceAsync(IReadOnlyList<WaitingOrder> batch, bool exclusive)
     {
         try
         {
             await using var connection = await database.OpenConnectionAsync();
-            var outcomes = await OrderBatch.PlaceAsync(connection, batch, CancellationToken.None);
+            var outcomes = await OrderBatch.PlaceAsync(connection, batch, exclusive, CancellationToken.None);
             metrics.NoteBatch(batch.Count);
-            for (var i = 0; i < batch.Count; i++)
-            {
-                batch[i].Answered(outcomes[i]);
-                held.Remove(batch[i]);
-            }
+            Answer(batch, outcomes, exclusive);
         }
-        catch (Exception failure) when (DatabaseFailure.Read(failure) is { IsLockTimeout: true })
-        {
-            await PlaceTheFreeAsync(batch, failure);
-        }
-        catch (Exception failure) when (batch.Count > 1 && DatabaseFailure.Read(failure) is { WasRolledBack: true } reason)
+        catch (Exception failure) when (batch.Count > 1 && DatabaseFailure.Read(failure) is { MayBePartial: true } reason)
         {
             // One of them made the statement fail. Each alone, that one fails alone.
             Log.Split(logger, batch.Count, reason.Message);
-            foreach (var order in batch)
+            foreach (var order in batch.Where(order => !order.SenderLeft))
             {
-                await PlaceAsync([order]);
+                await PlaceAsync([order], exclusive);
             }
         }
         catch (Exception failure)
         {
-            Fail(batch, failure);
+            foreach (var order in batch)
+            {
+                order.Failed(failure);
+            }
         }
     }
 
-    // Somebody holds a row for longer than orders do, and those who do not need it are not to wait.
-    private async Task PlaceTheFreeAsync(IReadOnlyList<WaitingOrder> batch, Exception failure)
+    private void Answer(IReadOnlyList<WaitingOrder> batch, List<Outcome<Order>?> outcomes, bool exclusive)
     {
-        try
+        var before = _held.Count;
+        for (var i = 0; i < batch.Count; i++)
         {
-            await using (var connection = await database.OpenConnectionAsync())
+            if (outcomes[i] is { } outcome)
             {
-                var (products, clients) = await OrderBatch.HeldAsync(connection, batch, CancellationToken.None);
-                held.Add(products, clients);
-                Log.Held(logger, string.Join(", ", products.Select(id => $"product {id}").Concat(clients.Select(id => $"client {id}"))));
+                batch[i].Answered(outcome);
             }
-
-            var free = batch.Where(order => !held.Concern(order)).ToList();
-            // If it was none of these rows, all have to wait for whatever it was.
-            var stuck = free.Count == batch.Count ? batch : batch.Where(held.Concern).ToList();
-            foreach (var order in stuck)
+            else
             {
-                order.PutBack();
-                if (beside?.TryAdd(order) is not true)
-                {
-                    order.Failed(failure);
-                }
-            }
-
-            if (free.Count > 0 && free.Count < batch.Count)
-            {
-                await PlaceAsync(free);
+                batch[i].PutBack();
+                _held.Enqueue(batch[i]);
             }
         }
-        catch (Exception away) when (DatabaseFailure.Read(away) is not null)
-        {
-            Fail(batch, away);
-        }
-    }
 
-    private static void Fail(IReadOnlyList<WaitingOrder> batch, Exception failure)
-    {
-        foreach (var order in batch)
+        // A row may be held from a call that is not exclusive by another such call; the next attempt waits for that one, and no longer.
+        if (exclusive)
         {
-            order.Failed(failure);
+            _pause = _held.Count == before ? TimeSpan.Zero
+                : _pause == TimeSpan.Zero ? ShortestPause
+                : TimeSpan.FromTicks(Math.Min(2 * _pause.Ticks, LongestPause.Ticks));
+            _pausedSince = time.GetTimestamp();
         }
     }
 
@@ -143,8 +169,5 @@ public sealed partial class OrderLane(
     {
         [LoggerMessage(LogLevel.Warning, "{Count} orders could not be placed together and are placed one by one: {Reason}")]
         public static partial void Split(ILogger logger, int count, string reason);
-
-        [LoggerMessage(LogLevel.Warning, "Somebody has held rows that orders need for a second or longer: {Rows}")]
-        public static partial void Held(ILogger logger, string rows);
     }
 }

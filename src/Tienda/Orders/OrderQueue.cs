@@ -6,31 +6,24 @@ using Tienda.Telemetry;
 
 namespace Tienda.Orders;
 
-/// <summary>
-/// Where orders wait to be placed (docs/concurrency.md). One lane places what waits; more than one would wait for each other's products.
-/// The lane beside it is for orders that need a row which somebody holds, an operator's open transaction perhaps.
-/// </summary>
+/// <summary>Where orders wait to be placed (docs/concurrency.md), and where their senders wait for the answers.</summary>
 public sealed class OrderQueue : BackgroundService
 {
     private readonly OrderLane _lane;
-    private readonly OrderLane _beside;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
 
     public OrderQueue(Settings settings, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
     {
-        var (held, logger) = (new HeldRows(), logs.CreateLogger<OrderQueue>());
-        _beside = new OrderLane(
-            Database.CreateOrderLane(settings, "tienda-orders-held", "5s", logs), held, null, metrics, time, logger);
-        _lane = new OrderLane(
-            Database.CreateOrderLane(settings, "tienda-orders", "1s", logs), held, _beside, metrics, time, logger);
+        // One lane: more of them would wait for each other's products.
+        _lane = new OrderLane(Database.CreateOrderLane(settings, logs), metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;
         metrics.ObserveQueue(() => Length);
     }
 
     /// <summary>Orders that wait for their turn.</summary>
-    public int Length => _lane.Length + _beside.Length;
+    public int Length => _lane.Length;
 
     /// <summary>Places an order, or finds the one that was placed under its key.</summary>
     /// <param name="request">Valid, with its client named.</param>
@@ -49,13 +42,13 @@ public sealed class OrderQueue : BackgroundService
         }
         catch (TimeoutException)
         {
-            throw new BusyException(order.TryAbandon()
+            throw new BusyException(order.Abandon()
                 ? "The order waited too long for its turn and was not placed."
                 : $"The database did not answer in time. Repeat the order under its {IdempotencyKey.Header} to learn whether it was placed.");
         }
         finally
         {
-            order.TryAbandon();
+            order.Abandon();
         }
     }
 
@@ -69,19 +62,11 @@ public sealed class OrderQueue : BackgroundService
     public override void Dispose()
     {
         _lane.Close();
-        _beside.Close();
         _lane.Dispose();
-        _beside.Dispose();
         base.Dispose();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var beside = _beside.RunAsync();
-        await _lane.RunAsync();
-        _beside.Close();
-        await beside;
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _lane.RunAsync();
 }
 
 /// <summary>Registers what runs beside the requests.</summary>

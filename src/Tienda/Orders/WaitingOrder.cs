@@ -12,6 +12,7 @@ public sealed class WaitingOrder
 
     private readonly TaskCompletionSource<Outcome<Order>> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state = Waiting;
+    private volatile bool _senderLeft;
 
     /// <param name="since">The timestamp of its arrival.</param>
     public WaitingOrder(PlaceOrderRequest request, Actor writer, IdempotencyKey? key, long since)
@@ -35,11 +36,25 @@ public sealed class WaitingOrder
     /// <summary>Takes it out of the queue to be placed; false if its sender has given up, who then can rely on its never being placed.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Waiting) == Waiting;
 
-    /// <summary>Undoes <see cref="TryTake"/>.</summary>
-    public void PutBack() => Interlocked.CompareExchange(ref _state, Waiting, Taken);
+    /// <summary>Whether nobody waits for the answer any more.</summary>
+    public bool SenderLeft => _senderLeft;
 
-    /// <summary>Gives it up; false if it is too late for that.</summary>
-    public bool TryAbandon() => Interlocked.CompareExchange(ref _state, Abandoned, Waiting) == Waiting;
+    /// <summary>Undoes <see cref="TryTake"/>, unless its sender has left meanwhile.</summary>
+    public void PutBack()
+    {
+        Volatile.Write(ref _state, Waiting);
+        if (_senderLeft)
+        {
+            Abandon();
+        }
+    }
+
+    /// <summary>Its sender waits no longer. True if it will never be placed, false if it is too late to be certain.</summary>
+    public bool Abandon()
+    {
+        _senderLeft = true;
+        return Interlocked.CompareExchange(ref _state, Abandoned, Waiting) != Taken;
+    }
 
     public void Answered(Outcome<Order> outcome) => _answer.TrySetResult(outcome);
 

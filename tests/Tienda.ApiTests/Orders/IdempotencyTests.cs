@@ -208,6 +208,10 @@ public sealed class IdempotencyTests(ShopApp shop)
     [InlineData("")]
     [InlineData("\"\"")]
     [InlineData("tab\tinside")]
+    [InlineData("one, two")]
+    [InlineData("\"")]
+    [InlineData("\" \"")]
+    [InlineData("\"one\", \"two\"")]
     [InlineData("x", 256)]
     public async Task A_key_that_is_none_is_named(string key, int times = 1)
     {

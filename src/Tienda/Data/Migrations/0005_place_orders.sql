@@ -12,8 +12,11 @@ CREATE OR REPLACE FUNCTION next_bill_number(wanted text) RETURNS text LANGUAGE s
 $$;
 
 -- Places the orders that wait, in the order of their arrival and each on its own: what one is refused for touches no other.
--- Locks, as every writer does: keys, clients, addresses, products by id, bill series.
 -- Answers a row for each order. Of a placed or replayed one it holds what the shop chose, of a refused one why.
+--
+-- Nothing here waits for a row while it holds others: an order that needs a client, address or product that somebody else has locked is
+-- answered "held", to be sent again. So that calls do not overtake those who have been held, these send it again alone: an exclusive
+-- call waits for its turn, fairly, and while it runs no other call does, so that only other writers can hold a row.
 CREATE FUNCTION place_orders(
     -- An element for each order.
     callers text[], keys text[], hashes bytea[],
@@ -22,10 +25,11 @@ CREATE FUNCTION place_orders(
     -- An element for each line, the lines of the first order first. line_products counts in product_ids, from 1.
     line_products integer[], line_quantities integer[], line_prices bigint[],
     -- Each product once.
-    product_ids bigint[]
+    product_ids bigint[],
+    exclusive boolean
 ) RETURNS TABLE (
     place integer, -- of the order, from 1
-    outcome text, -- placed, replayed, key_reused, unknown, inactive, price_changed, short_of_stock, too_expensive, discount_too_high
+    outcome text, -- placed, held, replayed, key_reused, unknown, inactive, price_changed, short_of_stock, too_expensive, discount_too_high
     placed_at timestamptz, order_id bigint, bill_id bigint, line_ids bigint[], prices bigint[],
     unknown_fields text[],
     products bigint[], -- that it was refused for; with them, what was sent and what is there: prices or units
@@ -42,7 +46,10 @@ DECLARE
     kept idempotency_keys[];
     earlier integer[]; -- by order: the one before it in this call under the same key
     known_clients bigint[];
+    held_clients bigint[];
     right_addresses integer[]; -- places of orders whose address is one of their client's
+    held_addresses bigint[];
+    held_products boolean[];
     product_prices bigint[];
     actives boolean[];
     stocks_before bigint[];
@@ -53,6 +60,7 @@ DECLARE
     product integer;
     total bigint;
     inactive bigint[];
+    held boolean;
     price_changed integer; -- the first such line
     short_of_stock integer[];
     billed bigint := 0;
@@ -69,6 +77,11 @@ DECLARE
     charged bigint[] := new_line_ids;
 BEGIN
     PERFORM set_config('tienda.logs_itself', 'on', true);
+    IF exclusive THEN
+        PERFORM pg_advisory_xact_lock(hashtext('place_orders'));
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(hashtext('place_orders'));
+    END IF;
 
     IF num_nonnulls(VARIADIC keys) > 0 THEN
         FOR found IN SELECT k.place, k.kept FROM find_idempotency_keys(callers, 'orders', keys) AS k LOOP
@@ -81,26 +94,36 @@ BEGIN
         ) AS o;
     END IF;
 
-    SELECT array_agg(c.id_key) INTO known_clients
-    FROM (SELECT id_key FROM clients WHERE id_key = ANY (client_ids) AND deleted_at IS NULL ORDER BY id_key FOR KEY SHARE) AS c;
+    SELECT coalesce(array_agg(c.id_key), '{}') INTO known_clients
+    FROM (SELECT id_key FROM clients WHERE id_key = ANY (client_ids) AND deleted_at IS NULL ORDER BY id_key FOR KEY SHARE SKIP LOCKED) AS c;
+    IF NOT known_clients @> client_ids THEN
+        SELECT array_agg(id_key) INTO held_clients
+        FROM clients WHERE id_key = ANY (client_ids) AND deleted_at IS NULL AND id_key <> ALL (known_clients);
+    END IF;
 
     IF num_nonnulls(VARIADIC address_ids) > 0 THEN
         WITH a AS MATERIALIZED (
-            SELECT id_key, client_id FROM addresses WHERE id_key = ANY (address_ids) ORDER BY id_key FOR KEY SHARE
+            SELECT id_key, client_id FROM addresses WHERE id_key = ANY (address_ids) ORDER BY id_key FOR KEY SHARE SKIP LOCKED
         )
-        SELECT array_agg(o.place) INTO right_addresses
+        SELECT coalesce(array_agg(o.place), '{}'),
+            (SELECT array_agg(h.id_key) FROM addresses h WHERE h.id_key = ANY (address_ids) AND h.id_key NOT IN (SELECT a.id_key FROM a))
+        INTO right_addresses, held_addresses
         FROM unnest(address_ids, client_ids) WITH ORDINALITY AS o (address_id, client_id, place)
         JOIN a ON a.id_key = o.address_id AND a.client_id = o.client_id;
     END IF;
 
     WITH p AS MATERIALIZED (
         -- NO KEY: lines of other orders that refer to these products need not wait.
-        SELECT id_key, price, active, stock FROM products WHERE id_key = ANY (product_ids) ORDER BY id_key FOR NO KEY UPDATE
+        SELECT id_key, price, active, stock FROM products WHERE id_key = ANY (product_ids) ORDER BY id_key FOR NO KEY UPDATE SKIP LOCKED
     )
     SELECT array_agg(p.price ORDER BY wanted.place), array_agg(p.active ORDER BY wanted.place), array_agg(p.stock ORDER BY wanted.place)
     INTO product_prices, actives, stocks_before
     FROM unnest(product_ids) WITH ORDINALITY AS wanted (id_key, place) LEFT JOIN p ON p.id_key = wanted.id_key;
     stocks := stocks_before;
+    IF array_position(product_prices, NULL) IS NOT NULL THEN
+        SELECT array_agg(EXISTS (SELECT FROM products h WHERE h.id_key = wanted.id_key) ORDER BY wanted.place) INTO held_products
+        FROM unnest(product_ids) WITH ORDINALITY AS wanted (id_key, place);
+    END IF;
 
     FOR i IN 1..orders LOOP
         first_line := last_line + 1;
@@ -140,9 +163,10 @@ BEGIN
             END IF;
         END IF;
 
-        IF known_clients IS NULL OR client_ids[i] <> ALL (known_clients) THEN
+        held := coalesce(client_ids[i] = ANY (held_clients), false) OR coalesce(address_ids[i] = ANY (held_addresses), false);
+        IF client_ids[i] <> ALL (known_clients) THEN
             unknown_fields := ARRAY['client_id'];
-        ELSIF address_ids[i] IS NOT NULL AND (right_addresses IS NULL OR i <> ALL (right_addresses)) THEN
+        ELSIF address_ids[i] IS NOT NULL AND i <> ALL (right_addresses) THEN
             unknown_fields := ARRAY['address_id'];
         END IF;
 
@@ -154,6 +178,7 @@ BEGIN
         FOR l IN first_line..last_line LOOP
             product := line_products[l];
             IF product_prices[product] IS NULL THEN
+                held := held OR held_products[product];
                 unknown_fields := unknown_fields || format('items[%s].product_id', l - first_line);
                 CONTINUE;
             END IF;
@@ -171,7 +196,9 @@ BEGIN
             total := least(total + product_prices[product] * line_quantities[l], highest_total + 1);
         END LOOP;
 
-        IF unknown_fields IS NOT NULL THEN
+        IF held THEN
+            outcome := 'held';
+        ELSIF unknown_fields IS NOT NULL THEN
             outcome := 'unknown';
         ELSIF inactive IS NOT NULL THEN
             outcome := 'inactive';

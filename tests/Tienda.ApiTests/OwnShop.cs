@@ -58,9 +58,12 @@ public sealed class OwnShop : IAsyncDisposable
             payment_type = 1,
             items = new[] { new { product_id = product.Id(), quantity = 1 } },
         });
-        for (var tries = 0; await Database.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0; tries++)
+        const string Waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        for (var tries = 0; await Database.ValueAsync<long>(Waiting) == 0; tries++)
         {
             Assert.True(tries < 1000, "The first order never came to the series of bills.");
+            await Task.Delay(5);
         }
 
         return (series, first);

@@ -84,7 +84,9 @@ public sealed class OrderQueueTests(ShopApp shop)
         Assert.Equal(["A-00000001", "A-00000002", "A-00000003"], (await own.Http.GetJsonAsync("/bills")).AsArray().Select(b => (string)b!["bill_number"]!));
         await Books.CheckAsync(own.Database, new Dictionary<long, long>
         {
-            [scarce.Id()] = 3, [plenty.Id()] = 10, [retired.Id()] = 10,
+            [scarce.Id()] = 3,
+            [plenty.Id()] = 10,
+            [retired.Id()] = 10,
         });
     }
 

@@ -13,7 +13,7 @@ public static class Database
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
         CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
 
-    /// <summary>The one connection that places orders, which therefore does not wait behind reads that have filled the other pool.</summary>
+    /// <summary>The one connection that places orders, so that they do not wait behind reads that have filled the other pool.</summary>
     public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs) =>
         // Orders wait for no client, address or product; what is left (the series of bills, somebody with the same key) is short.
         CreatePool(settings, "tienda-orders", 1, "1s", logs);

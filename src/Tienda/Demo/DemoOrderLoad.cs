@@ -18,7 +18,8 @@ internal sealed class DemoOrderLoad(NpgsqlConnection connection)
             SELECT id_key AS order_id, 0 AS place, date, 'client:' || client_id AS caller, 'placed' AS event, NULL::jsonb AS details
             FROM orders WHERE id_key = ANY ($1)
             UNION ALL
-            SELECT o.id_key, 1, b.date, 'client:' || o.client_id, 'billed', jsonb_build_object('bill_id', b.id_key, 'bill_number', b.bill_number)
+            SELECT o.id_key, 1, b.date, 'client:' || o.client_id, 'billed',
+                jsonb_build_object('bill_id', b.id_key, 'bill_number', b.bill_number)
             FROM orders o JOIN bills b ON b.order_id = o.id_key WHERE o.id_key = ANY ($1)
             UNION ALL
             SELECT o.id_key, step.place, o.date, 'api-key', 'status_changed', jsonb_build_object('from', step.was, 'to', step.becomes)

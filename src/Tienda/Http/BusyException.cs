@@ -1,4 +1,4 @@
 namespace Tienda.Http;
 
-/// <summary>The program has as much work of a kind as it takes at once; the same request may succeed a moment later. Answered 503.</summary>
+/// <summary>As much work of a kind as the program takes at once is there; the same request may succeed a moment later: 503.</summary>
 public sealed class BusyException(string message) : Exception(message);

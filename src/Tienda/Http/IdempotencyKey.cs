@@ -17,7 +17,8 @@ public sealed record IdempotencyKey(string Value) : IParsable<IdempotencyKey>
 
     /// <summary>What a key must look like, for messages.</summary>
     public static readonly string Form = string.Create(
-        System.Globalization.CultureInfo.InvariantCulture, $"1 to {MaximumLength} printable ASCII characters, sent once, commas only in quotes");
+        System.Globalization.CultureInfo.InvariantCulture,
+        $"1 to {MaximumLength} printable ASCII characters, sent once, commas only in quotes");
 
     public static IdempotencyKey Parse(string s, IFormatProvider? provider) =>
         TryParse(s, provider, out var key) ? key : throw new FormatException();

@@ -17,11 +17,11 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
 {
     private const int HashedLength = 1 + sizeof(long);
 
-    /// <param name="values">Every value of the request that means something, in a fixed order: it is what repetitions are compared by.</param>
+    /// <param name="values">Every value of the request that means something, in a fixed order: what repetitions are compared by.</param>
     public static KeyedRequest Of(string route, Actor writer, IdempotencyKey? key, params ReadOnlySpan<long?> values) =>
         new(route, writer, key?.Value, key is null ? null : HashOf(values));
 
-    /// <summary>Adds what waits for others who use the key, and reads what is kept under it; take the result by <see cref="ReadAsync"/>.</summary>
+    /// <summary>Adds what waits for others with the key and finds what is kept under it; take the result by <see cref="ReadAsync"/>.</summary>
     public void Look(NpgsqlBatch batch)
     {
         if (Key is not null)

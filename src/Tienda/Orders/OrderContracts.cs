@@ -69,7 +69,10 @@ public sealed record OrderEvent
 
     public required DateTime Date { get; init; }
 
-    /// <summary>Who did it: <c>client:7</c>, <c>administrator:3</c>, <c>api-key</c>, <c>anyone</c> (AUTH_ENABLED=false), or <c>database:user</c> for SQL by hand.</summary>
+    /// <summary>
+    /// Who did it: <c>client:7</c>, <c>administrator:3</c>, <c>api-key</c>, <c>anyone</c> (AUTH_ENABLED=false), or <c>database:user</c> for
+    /// SQL by hand.
+    /// </summary>
     public required string Caller { get; init; }
 
     /// <summary>placed, status_changed, delivery_changed, line_added, line_changed, line_removed, billed, bill_voided, deleted.</summary>

@@ -44,7 +44,7 @@ public sealed class OrderQueue : BackgroundService
         {
             throw new BusyException(order.Abandon()
                 ? "The order waited too long for its turn and was not placed."
-                : $"The database did not answer in time. Repeat the order under its {IdempotencyKey.Header} to learn whether it was placed.");
+                : $"The database did not answer in time. Repeat the order under its {IdempotencyKey.Header}; it is placed once.");
         }
         finally
         {
@@ -52,7 +52,7 @@ public sealed class OrderQueue : BackgroundService
         }
     }
 
-    /// <summary>Takes no more orders and places those that wait. By then the web server has ended, and with it whoever could wait.</summary>
+    /// <summary>Takes no more orders and places those that wait. The web server has ended by then, and with it whoever could wait.</summary>
     public override Task StopAsync(CancellationToken cancellationToken)
     {
         _lane.Close();

@@ -33,7 +33,7 @@ public sealed class WaitingOrder
 
     public Task<Outcome<Order>> Answer => _answer.Task;
 
-    /// <summary>Takes it out of the queue to be placed; false if its sender has given up, who then can rely on its never being placed.</summary>
+    /// <summary>Takes it out of the queue to be placed; false if its sender has given up, and can rely on its never being placed.</summary>
     public bool TryTake() => Interlocked.CompareExchange(ref _state, Taken, Waiting) == Waiting;
 
     /// <summary>Whether nobody waits for the answer any more.</summary>

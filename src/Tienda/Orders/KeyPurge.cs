@@ -3,7 +3,7 @@ using Tienda.Data;
 
 namespace Tienda.Orders;
 
-/// <summary>Forgets idempotency keys older than 24 hours, a portion at a time, every ten minutes. Several workers may do so at once.</summary>
+/// <summary>Forgets idempotency keys older than 24 hours, a portion at a time, every ten minutes. Several workers may.</summary>
 public sealed partial class KeyPurge(NpgsqlDataSource database, TimeProvider time, ILogger<KeyPurge> logger) : BackgroundService
 {
     private const int Portion = 5_000;

@@ -21,7 +21,7 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
     public static KeyedRequest Of(string route, Actor writer, IdempotencyKey? key, params ReadOnlySpan<long?> values) =>
         new(route, writer, key?.Value, key is null ? null : HashOf(values));
 
-    /// <summary>Adds what waits for others with the key and finds what is kept under it; take the result by <see cref="ReadAsync"/>.</summary>
+    /// <summary>Adds what waits for others with the key and finds what is kept; take the result by <see cref="ReadAsync"/>.</summary>
     public void Look(NpgsqlBatch batch)
     {
         if (Key is not null)

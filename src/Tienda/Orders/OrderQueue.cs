@@ -52,7 +52,7 @@ public sealed class OrderQueue : BackgroundService
         }
     }
 
-    /// <summary>Takes no more orders and places those that wait. The web server has ended by then, and with it whoever could wait.</summary>
+    /// <summary>Takes no more orders and places those that wait. The web server has ended by then, and whoever could wait.</summary>
     public override Task StopAsync(CancellationToken cancellationToken)
     {
         _lane.Close();

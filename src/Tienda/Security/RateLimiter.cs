@@ -50,7 +50,8 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
 
     private CounterAnswer Take(RateLimitPolicy policy, long key, bool leased) =>
         counters.Take(
-            key, policy.Calls, policy.PeriodSeconds * 1000L, Now(), leased, onCredit: !policy.Strict && policy.Calls >= LeastCallsForCredit);
+            key, policy.Calls, policy.PeriodSeconds * 1000L, Now(), leased,
+            onCredit: !policy.Strict && policy.Calls >= LeastCallsForCredit);
 
     private long KeyOf(RateLimitPolicy policy, RateSubject subject)
     {

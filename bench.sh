@@ -105,10 +105,11 @@ orders() {
     local seconds=6 run spread what
     # So that the first run meets compiled code, too.
     SPREAD=uniform KEYED=1 BILLED=1 wrk -t2 -c64 -d"$seconds" -s "$lua" "http://127.0.0.1:$port/orders" > out
-    local uniform='\set c random(1, 100)
+    local draw='\set c random(1, 100)
 \set x random(1, 333)
 \set y random(334, 666)
-\set z random(667, 1000)
+\set z random(667, 1000)'
+    local uniform="$draw"'
 SELECT place_one_order(1000000 + :c, ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[], ARRAY[1, 1, 1]);'
     local hot='\set c random(1, 100)
 SELECT place_one_order(1000000 + :c, ARRAY[1000001, 1000002, 1000003]::bigint[], ARRAY[1, 1, 1]);'
@@ -122,10 +123,7 @@ SELECT place_one_order(1000000 + :c, ARRAY[1000001, 1000002, 1000003]::bigint[],
         done
     done
     # One client alone, after the same warm-up for all.
-    local alone='\set c random(1, 100)
-\set x random(1, 333)
-\set y random(334, 666)
-\set z random(667, 1000)
+    local alone="$draw"'
 SELECT * FROM place_orders(ARRAY['"'api-key'"'], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[], ARRAY[1000000 + :c]::bigint[],
 ARRAY[NULL]::bigint[], ARRAY[1]::smallint[], ARRAY[NULL]::smallint[], ARRAY[0]::bigint[], ARRAY[3], ARRAY[1, 2, 3], ARRAY[1, 1, 1],
 ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[], false);'

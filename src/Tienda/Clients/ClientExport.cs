@@ -1,7 +1,7 @@
-using System.Text.Json;
 using Npgsql;
 using Tienda.Addresses;
 using Tienda.Data;
+using Tienda.Orders;
 using Tienda.Reviews;
 
 namespace Tienda.Clients;
@@ -44,7 +44,12 @@ public sealed record ClientExport
             SELECT id_key, product_id, client_id, rating, comment, created_at FROM reviews WHERE client_id = $1 ORDER BY id_key
             """)
             .With(clientId);
-        batch.Then($"SELECT x.order_id, x.date, x.caller, x.event, x.details::text FROM order_events x {OfClientsOrders}").With(clientId);
+        batch.Then(
+            $"""
+            SELECT {OrderStore.EventColumns} FROM order_events e JOIN orders o ON o.id_key = e.order_id
+            WHERE o.client_id = $1 ORDER BY e.id_key
+            """)
+            .With(clientId);
         batch.Then("SELECT created_at, expires_at FROM sessions WHERE client_id = $1 ORDER BY created_at").With(clientId);
     }
 
@@ -59,8 +64,7 @@ public sealed record ClientExport
         var bills = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Bill: ExportedBill.Read(row)), ct))
             .ToLookup(row => row.OrderId, row => row.Bill);
         var reviews = await NextListAsync(reader, ReadReview, ct);
-        var events = (await NextListAsync(reader, row => (OrderId: row.GetInt64(0), Event: ExportedEvent.Read(row)), ct))
-            .ToLookup(row => row.OrderId, row => row.Event);
+        var events = (await NextListAsync(reader, OrderStore.ReadEvent, ct)).ToLookup(happened => happened.OrderId);
         var sessions = await NextListAsync(reader, ExportedSession.Read, ct);
         return clients is not [var client] ? null : new ClientExport
         {
@@ -125,7 +129,7 @@ public sealed record ExportedOrder
     public required List<ExportedBill> Bills { get; init; }
 
     /// <summary>What was done to it.</summary>
-    public required List<ExportedEvent> Events { get; init; }
+    public required List<OrderEvent> Events { get; init; }
 
     internal static ExportedOrder Read(NpgsqlDataReader row) => new()
     {
@@ -138,27 +142,6 @@ public sealed record ExportedOrder
         Items = [],
         Bills = [],
         Events = [],
-    };
-}
-
-/// <summary>Something that was done to an order in a person's export.</summary>
-public sealed record ExportedEvent
-{
-    public required DateTime Date { get; init; }
-
-    /// <summary>Who did it, as in the order's events.</summary>
-    public required string Caller { get; init; }
-
-    public required string Event { get; init; }
-
-    public required JsonElement? Details { get; init; }
-
-    internal static ExportedEvent Read(NpgsqlDataReader row) => new()
-    {
-        Date = row.GetDateTime(1),
-        Caller = row.GetString(2),
-        Event = row.GetString(3),
-        Details = row.NullableString(4) is { } json ? JsonElement.Parse(json) : null,
     };
 }
 

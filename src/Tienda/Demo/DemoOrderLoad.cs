@@ -82,9 +82,8 @@ internal sealed class DemoOrderLoad(NpgsqlConnection connection)
     {
         // Locks the series until the commit, as next_bill_number() does for one bill: no gaps.
         await using var take = new NpgsqlCommand(
-            "UPDATE bill_series SET last_number = last_number + $1 WHERE series = 'A' RETURNING last_number", connection)
-            .With(billed.Count);
-        var number = (long)(await take.ExecuteScalarAsync(ct))! - billed.Count;
+            "SELECT take_bill_numbers('A', $1)", connection).With(billed.Count);
+        var number = (long)(await take.ExecuteScalarAsync(ct))!;
         await connection.CopyAsync(
             "bills (id_key, order_id, bill_number, date, discount, total, payment_type, voided_at)",
             billed.Zip(await connection.ReserveIdsAsync("bills", billed.Count, ct)),

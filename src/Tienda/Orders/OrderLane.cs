@@ -32,8 +32,8 @@ public sealed partial class OrderLane(NpgsqlDataSource database, OrderMetrics me
     private long _pausedSince;
     private Task<bool>? _arrival;
 
-    /// <summary>Orders that wait for their turn, but for the few that a row is held from.</summary>
-    public int Length => _waiting.Reader.Count;
+    /// <summary>Orders that wait for their turn, those that a row is held from among them.</summary>
+    public int Length => _waiting.Reader.Count + _held.Count;
 
     /// <summary>False if the lane is full or closed.</summary>
     public bool TryAdd(WaitingOrder order) => _waiting.Writer.TryWrite(order);
@@ -86,7 +86,7 @@ public sealed partial class OrderLane(NpgsqlDataSource database, OrderMetrics me
     // Half of a batch is left to new orders, so that a row that stays held stops only those that need it.
     private bool TakeHeld(List<WaitingOrder> batch)
     {
-        var most = Length > 0 ? LargestBatch / 2 : LargestBatch;
+        var most = _waiting.Reader.Count > 0 ? LargestBatch / 2 : LargestBatch;
         while (batch.Count < most && _held.Count > 0 && PauseLeft.Ticks <= 0)
         {
             if (_held.Dequeue() is var order && order.TryTake())

@@ -15,7 +15,7 @@ public sealed class OrderQueue : BackgroundService
 
     public OrderQueue(Settings settings, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
     {
-        // One lane: more of them would wait for each other's products.
+        // One lane: more of them would need each other's products.
         _lane = new OrderLane(Database.CreateOrderLane(settings, logs), metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;
@@ -44,7 +44,8 @@ public sealed class OrderQueue : BackgroundService
         {
             throw new BusyException(order.Abandon()
                 ? "The order waited too long for its turn and was not placed."
-                : $"The database did not answer in time. Repeat the order under its {IdempotencyKey.Header}; it is placed once.");
+                : "The database did not answer in time, and the order may have been placed. "
+                    + $"It can be repeated safely only under the {IdempotencyKey.Header} that it was sent with.");
         }
         finally
         {

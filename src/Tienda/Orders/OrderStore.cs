@@ -16,6 +16,9 @@ public sealed class OrderStore(NpgsqlDataSource database)
             (SELECT b.id_key FROM bills b WHERE b.order_id = o.id_key AND b.voided_at IS NULL)
         """;
 
+    /// <summary>What <see cref="ReadEvent"/> reads, of order_events e.</summary>
+    public const string EventColumns = "e.id_key, e.order_id, e.date, e.caller, e.event, e.details::text";
+
     public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "orders o", "o.id_key")
             .WhereIf("o.client_id = {0}", confinedTo)
@@ -33,8 +36,8 @@ public sealed class OrderStore(NpgsqlDataSource database)
 
     /// <summary>What happened to one order, or null if there never was such an order: the log outlives one that was deleted.</summary>
     public Task<Page<OrderEvent>?> ListEventsAsync(long orderId, ListQuery query, CancellationToken ct) =>
-        new ListStatement("id_key, order_id, date, caller, event, details::text", "order_events")
-            .Where("order_id = {0}", orderId)
+        new ListStatement(EventColumns, "order_events e", "e.id_key")
+            .Where("e.order_id = {0}", orderId)
             .ReadOfAsync(
                 new ListOwner("(SELECT order_id AS id_key FROM order_events) AS logged", orderId),
                 database, query, ReadEvent, happened => happened.IdKey, ct);
@@ -196,7 +199,7 @@ public sealed class OrderStore(NpgsqlDataSource database)
         return order;
     }
 
-    private static OrderEvent ReadEvent(NpgsqlDataReader row) => new()
+    public static OrderEvent ReadEvent(NpgsqlDataReader row) => new()
     {
         IdKey = row.GetInt64(0),
         OrderId = row.GetInt64(1),

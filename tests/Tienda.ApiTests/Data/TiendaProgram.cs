@@ -79,7 +79,8 @@ public sealed class TiendaProgram : IAsyncDisposable
 
     private static TiendaProgram Run(string folder, string[] command, Dictionary<string, string>? settings)
     {
-        var start = new ProcessStartInfo(command[0], command[1..])
+        // A run of the tests in the background has SIGINT ignored, and whom it starts would inherit that.
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", .. command])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,

@@ -15,8 +15,8 @@ $$;
 -- Answers a row for each order. Of a placed or replayed one it holds what the shop chose, of a refused one why.
 --
 -- Nothing here waits for a row while it holds others: an order that needs a client, address or product that somebody else has locked is
--- answered "held", to be sent again. So that calls do not overtake those who have been held, these send it again alone: an exclusive
--- call waits for its turn, fairly, and while it runs no other call does, so that only other writers can hold a row.
+-- answered "held", to be sent again in an exclusive call. That one waits for its turn, fairly, and while it runs no other call does, so
+-- that only other writers can hold a row from it. The series of bills is the exception: whoever bills waits for it, last.
 CREATE FUNCTION place_orders(
     -- An element for each order.
     callers text[], keys text[], hashes bytea[],

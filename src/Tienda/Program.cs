@@ -37,6 +37,7 @@ public static class Program
         builder.Services.AddSignIn();
         builder.Services.AddRateLimits();
         builder.Services.AddSingleton<RedisServer>();
+        builder.Services.AddResponseCache(settings);
         builder.Services.AddCrossOrigin(settings);
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
@@ -67,11 +68,13 @@ public static class Program
 
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
+        app.UseMiddleware<CachedReads>();
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<BadCredentials>();
         app.UseAuthorization();
         app.UseMiddleware<OwnRateLimits>();
+        app.UseMiddleware<CachedReads>();
 
         app.MapShopPage();
         app.MapHealth();

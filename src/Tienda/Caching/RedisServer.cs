@@ -9,15 +9,22 @@ namespace Tienda.Caching;
 /// </summary>
 public sealed partial class RedisServer : IAsyncDisposable
 {
+    /// <summary>How long a request may wait for an answer. A server that takes longer is left alone for <see cref="Pause"/>.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
 
     private readonly Task<ConnectionMultiplexer>? _connecting;
+    private readonly TimeProvider _time;
     private readonly ILogger<RedisServer> _logger;
+    private long _pausedUntil;
     private int _isUp;
+    private int _isSlow;
 
-    public RedisServer(Settings settings, ILogger<RedisServer> logger)
+    public RedisServer(Settings settings, TimeProvider time, ILogger<RedisServer> logger)
     {
-        _logger = logger;
+        (_time, _logger) = (time, logger);
         IsEnabled = settings.Redis is not null;
         _connecting = settings.Redis is { } address ? ConnectAsync(address) : null;
     }
@@ -25,17 +32,69 @@ public sealed partial class RedisServer : IAsyncDisposable
     /// <summary>Whether the settings name a Redis.</summary>
     public bool IsEnabled { get; }
 
-    /// <summary>The database, or null while it cannot be asked.</summary>
-    public IDatabase? Database => _connecting is { IsCompletedSuccessfully: true } && Connected is { IsConnected: true } redis
+    /// <summary>The database, or null while it cannot be asked, or did not answer in time a moment ago.</summary>
+    public IDatabase? Database => IsPaused ? null : ConnectedDatabase;
+
+    private bool IsPaused => _time.GetTimestamp() < Volatile.Read(ref _pausedUntil);
+
+    private IDatabase? ConnectedDatabase => _connecting is { IsCompletedSuccessfully: true } && Connected is { IsConnected: true } redis
         ? redis.GetDatabase()
         : null;
+
+    /// <summary>
+    /// Asks a question on behalf of a request: waits no longer than <see cref="Patience"/>, and after a failure answers null at once for a
+    /// while.
+    /// </summary>
+    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> question) where T : class
+    {
+        if (Database is not { } database)
+        {
+            return null;
+        }
+
+        try
+        {
+            var answer = await question(database).WaitAsync(Patience, _time);
+            NoteSlow(false);
+            return answer;
+        }
+        catch (Exception away) when (away is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            Volatile.Write(ref _pausedUntil, _time.GetTimestamp() + (long)(Pause.TotalSeconds * _time.TimestampFrequency));
+            NoteSlow(away is TimeoutException);
+            return null;
+        }
+    }
+
+    /// <summary>Listens to a channel for as long as the program runs, also after the server was away.</summary>
+    public async Task ListenAsync(string channel, Action<string> heard, CancellationToken ct)
+    {
+        while (_connecting is not null && !ct.IsCancellationRequested)
+        {
+            try
+            {
+                var subscriber = (await _connecting.WaitAsync(ct)).GetSubscriber();
+                await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => heard(message.ToString()));
+                return;
+            }
+            catch (RedisException)
+            {
+                // The client listens again by itself only to what it has listened to once.
+                await Task.Delay(Pause, _time, ct);
+            }
+        }
+    }
+
+    /// <summary>Sends a message and forgets it.</summary>
+    public void Tell(string channel, string message) =>
+        Database?.Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
 
     private ConnectionMultiplexer Connected => _connecting!.GetAwaiter().GetResult();
 
     /// <summary>Milliseconds of one question and its answer, or null if there is none within a second.</summary>
     public async Task<double?> LatencyMsAsync()
     {
-        if (Database is not { } database)
+        if (ConnectedDatabase is not { } database)
         {
             return null;
         }
@@ -100,12 +159,33 @@ public sealed partial class RedisServer : IAsyncDisposable
         }
     }
 
+    private void NoteSlow(bool slow)
+    {
+        if (Interlocked.Exchange(ref _isSlow, slow ? 1 : 0) != (slow ? 1 : 0))
+        {
+            if (slow)
+            {
+                Log.Slow(_logger, Patience.TotalMilliseconds);
+            }
+            else
+            {
+                Log.InTime(_logger);
+            }
+        }
+    }
+
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information, "Redis answers.")]
         public static partial void Up(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Redis does not answer; each host counts calls for itself until it does.")]
+        [LoggerMessage(LogLevel.Warning, "Redis cannot be reached; until it can, each host counts calls and each process keeps answers for itself.")]
         public static partial void Down(ILogger logger);
+
+        [LoggerMessage(LogLevel.Warning, "Redis takes longer than {Milliseconds} ms; it is asked once a second until it answers in time.")]
+        public static partial void Slow(ILogger logger, double milliseconds);
+
+        [LoggerMessage(LogLevel.Information, "Redis answers in time again.")]
+        public static partial void InTime(ILogger logger);
     }
 }

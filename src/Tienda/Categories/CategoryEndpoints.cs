@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -12,8 +14,8 @@ public static class CategoryEndpoints
     {
         var categories = routes.MapGroup("/categories").WithTags("Categories");
 
-        categories.MapGet("/", List).WithName("ListCategories").ForAnyone();
-        categories.MapGet("/{id_key:id}", Get).WithName("GetCategory").ForAnyone();
+        categories.MapGet("/", List).WithName("ListCategories").ForAnyone().Cached();
+        categories.MapGet("/{id_key:id}", Get).WithName("GetCategory").ForAnyone().Cached();
         categories.MapPost("/", Create).WithName("CreateCategory").ForAdministrators().MayConflict();
         categories.MapPut("/{id_key:id}", Update).WithName("PutCategory").ForAdministrators().MayConflict();
         categories.MapPatch("/{id_key:id}", Update).WithName("PatchCategory").ForAdministrators().MayConflict();
@@ -21,13 +23,14 @@ public static class CategoryEndpoints
     }
 
     /// <summary>List categories</summary>
-    public static Task<Page<Category>> List([AsParameters] ListQuery query, CategoryStore store, CancellationToken ct) =>
-        store.ListAsync(query, ct);
+    public static Task<Page<Category>> List(
+        [AsParameters] ListQuery query, CategoryStore store, CacheFill fill, CancellationToken ct) =>
+        store.ListAsync(query, fill, ct);
 
     /// <summary>Get one category</summary>
     public static async Task<Results<Ok<Category>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, CategoryStore store, CancellationToken ct) =>
-        await store.FindAsync(id, ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
+        [FromRoute(Name = "id_key")] long id, CategoryStore store, CacheFill fill, CancellationToken ct) =>
+        await store.FindAsync(id, fill, ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
 
     /// <summary>Create a category</summary>
     public static async Task<CreatedAtRoute<Category>> Create(CreateCategoryRequest request, CategoryStore store, CancellationToken ct)

@@ -1,35 +1,43 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 
 namespace Tienda.Categories;
 
 /// <summary>The categories in the database.</summary>
-public sealed class CategoryStore(NpgsqlDataSource database)
+public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns = "id_key, name, parent_id";
 
-    public Task<Page<Category>> ListAsync(ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "categories").ReadAsync(database, query, Read, category => category.IdKey, ct);
-
-    public async Task<Category?> FindAsync(long id, CancellationToken ct)
+    public Task<Page<Category>> ListAsync(ListQuery query, CacheFill fill, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM categories WHERE id_key = $1").With(id);
-        return await command.FirstAsync(Read, ct);
+        fill.Shows(CacheTag.Categories);
+        return new ListStatement(Columns, "categories").ReadAsync(database, query, Read, category => category.IdKey, ct, fill);
+    }
+
+    public async Task<Category?> FindAsync(long id, CacheFill fill, CancellationToken ct)
+    {
+        fill.Shows(CacheTag.Categories);
+        await using var batch = database.CreateBatch();
+        batch.Then($"SELECT {Columns} FROM categories WHERE id_key = $1").With(id);
+        return await batch.FirstAsync(Read, fill, ct);
     }
 
     public async Task<Category> CreateAsync(CreateCategoryRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"INSERT INTO categories (name, parent_id) VALUES ($1, $2) RETURNING {Columns}")
+        await using var batch = database.CreateBatch();
+        batch.Then($"INSERT INTO categories (name, parent_id) VALUES ($1, $2) RETURNING {Columns}")
             .With(request.Name)
             .With(request.ParentId);
-        return (await command.FirstAsync(Read, ct))!;
+        return (await changes.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct))!;
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such category. A trigger refuses circles.</summary>
     public async Task<Category?> UpdateAsync(long id, UpdateCategoryRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var batch = database.CreateBatch();
+        batch.Then(
             $"""
             UPDATE categories SET
                 name = coalesce($2, name),
@@ -40,14 +48,15 @@ public sealed class CategoryStore(NpgsqlDataSource database)
             .With(id)
             .With(request.Name)
             .With(request.Has(nameof(request.ParentId))).With(request.ParentId);
-        return await command.FirstAsync(Read, ct);
+        return await changes.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct);
     }
 
     /// <summary>Deletes a category; false if there is none. One with products or subcategories is refused by their foreign keys.</summary>
     public async Task<bool> DeleteAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("DELETE FROM categories WHERE id_key = $1").With(id);
-        return await command.ExecuteNonQueryAsync(ct) > 0;
+        await using var batch = database.CreateBatch();
+        batch.Then("DELETE FROM categories WHERE id_key = $1 RETURNING id_key").With(id);
+        return await changes.RunAsync(batch, reader => reader.ReadAsync(ct), ct);
     }
 
     private static Category Read(NpgsqlDataReader row) => new()

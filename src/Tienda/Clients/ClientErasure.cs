@@ -1,11 +1,12 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Security;
 
 namespace Tienda.Clients;
 
 /// <summary>Forgets a person: the row goes, or, if orders (and with them bills) must be kept, everything personal in it.</summary>
-public sealed class ClientErasure(NpgsqlDataSource database)
+public sealed class ClientErasure(NpgsqlDataSource database, CacheChanges changes)
 {
     // Each statement sees what was committed before it began, so the locks come first: with the client locked no order or review
     // can begin, with the addresses locked no order can be sent to another of them, and whatever came before is seen below.
@@ -69,6 +70,16 @@ public sealed class ClientErasure(NpgsqlDataSource database)
         batch.Then(MakeAnonymous).With(id);
         batch.Then(DeleteClient).With(id);
 
-        return await batch.ExecuteNonQueryAsync(ct) > 0;
+        return await changes.RunAsync(
+            batch,
+            async reader =>
+            {
+                while (await reader.NextResultAsync(ct) && reader.FieldCount == 0)
+                {
+                }
+
+                return reader.RecordsAffected > 0;
+            },
+            ct);
     }
 }

@@ -31,8 +31,30 @@ public static class Commands
         where T : class
     {
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? read(reader) : null;
+        return await reader.FirstAsync(read, ct);
     }
+
+    /// <summary>The first row of the one read in a batch, stamped if the answer is to be kept; or null if there is none.</summary>
+    /// <param name="batch">Holds nothing but that statement.</param>
+    public static async Task<T?> FirstAsync<T>(this NpgsqlBatch batch, Func<NpgsqlDataReader, T> read, CacheFill fill, CancellationToken ct)
+        where T : class
+    {
+        if (fill.IsWanted)
+        {
+            var statement = batch.BatchCommands[0];
+            batch.BatchCommands.Clear();
+            fill.AddTo(batch);
+            batch.BatchCommands.Add(statement);
+        }
+
+        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await fill.ReadAsync(reader, ct);
+        return await reader.FirstAsync(read, ct);
+    }
+
+    /// <summary>The first row of the reader's present result, or null if there is none.</summary>
+    public static async Task<T?> FirstAsync<T>(this NpgsqlDataReader reader, Func<NpgsqlDataReader, T> read, CancellationToken ct)
+        where T : class => await reader.ReadAsync(ct) ? read(reader) : null;
 
     /// <summary>Every row of the reader's present result.</summary>
     public static async Task<List<T>> ListAsync<T>(this NpgsqlDataReader reader, Func<NpgsqlDataReader, T> read, CancellationToken ct)
@@ -57,6 +79,7 @@ public static class Commands
     private static NpgsqlParameter Parameter<T>(T value) => value switch
     {
         Money money => new NpgsqlParameter<long> { TypedValue = money.MinorUnits },
+        ulong xid => new NpgsqlParameter<ulong> { TypedValue = xid, NpgsqlDbType = NpgsqlDbType.Xid8 },
         null => new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NullTypeOf<T>() },
         _ => new NpgsqlParameter<T> { TypedValue = value },
     };

@@ -28,6 +28,21 @@ public static class Database
         return Build(text, "tienda-probe", null);
     }
 
+    /// <summary>One connection for the log of changes. A look that takes longer than a second is worth nothing.</summary>
+    public static NpgsqlDataSource CreateCacheLog(Settings settings)
+    {
+        var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-cache";
+        text.MaxPoolSize = 1;
+        text.Timeout = 1;
+        text.CommandTimeout = 1;
+        // After that nobody waits for the server to say that it has given up.
+        text.CancellationTimeout = -1;
+        // The log is short when the plan is made, and long later.
+        text.Options = "-c enable_seqscan=off -c jit=off";
+        return Build(text, "tienda-cache", null);
+    }
+
     /// <summary>For migrations and bulk loads, which may take as long as they need.</summary>
     public static NpgsqlDataSource CreateUnhurried(Settings settings)
     {

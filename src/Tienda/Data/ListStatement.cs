@@ -31,29 +31,34 @@ public sealed class ListStatement(string columns, string tables, string idColumn
 
     /// <summary>Reads one page, ordered by id.</summary>
     public Task<Page<T>> ReadAsync<T>(
-        NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct) =>
-        ReadAsync(source, query, ListOrder.ById(idColumn), read, row => new Cursor(id(row)), ct);
+        NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct,
+        CacheFill? fill = null) =>
+        ReadAsync(source, query, ListOrder.ById(idColumn), read, row => new Cursor(id(row)), ct, fill);
 
     /// <summary>Reads one page in the given order.</summary>
     public async Task<Page<T>> ReadAsync<T>(
         NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place,
-        CancellationToken ct)
+        CancellationToken ct, CacheFill? fill = null)
     {
         await using var batch = source.CreateBatch();
+        fill?.AddTo(batch);
         AddStatements(batch, query, order);
         await using var reader = await batch.ExecuteReaderAsync(ct);
+        await (fill?.ReadAsync(reader, ct) ?? Task.CompletedTask);
         return await ReadPageAsync(reader, query, read, place, ct);
     }
 
     /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
     public async Task<Page<T>?> ReadOfAsync<T>(
         ListOwner owner, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id,
-        CancellationToken ct)
+        CancellationToken ct, CacheFill? fill = null)
     {
         await using var batch = source.CreateBatch();
+        fill?.AddTo(batch);
         owner.AddLookup(batch);
         AddStatements(batch, query, ListOrder.ById(idColumn));
         await using var reader = await batch.ExecuteReaderAsync(ct);
+        await (fill?.ReadAsync(reader, ct) ?? Task.CompletedTask);
         if (!await reader.ReadAsync(ct))
         {
             return null;

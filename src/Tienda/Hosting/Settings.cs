@@ -1,4 +1,5 @@
 using System.Collections;
+using Tienda.Caching;
 
 namespace Tienda.Hosting;
 
@@ -110,6 +111,8 @@ public sealed record Settings
     /// <summary>Proxies, browsers and loads: what happens before a route sees a request.</summary>
     public FrontDoor FrontDoor { get; init; } = new();
 
+    public CacheSettings Cache { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -184,6 +187,7 @@ public sealed record Settings
             AdminEmail = read.Text("ADMIN_EMAIL"),
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             FrontDoor = FrontDoor.Read(read),
+            Cache = CacheSettings.Read(read),
             Postgres = read.Text("POSTGRES_HOST") is { } host
                 ? new PostgresServer(
                     host,

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Reflection;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
+using Tienda.Caching;
 
 namespace Tienda.Http;
 
@@ -24,31 +26,57 @@ public static class Page
     }
 }
 
+/// <summary>A page whatever its records are, for who keeps it.</summary>
+public interface IPage
+{
+    /// <summary>The value of the Link header for a request, or null at the end of the list.</summary>
+    string? LinkOf(HttpRequest request);
+
+    /// <summary>The value of the X-Total-Count header, or null if the client did not ask.</summary>
+    string? TotalText { get; }
+
+    /// <summary>The body.</summary>
+    byte[] ToJson();
+}
+
 /// <summary>What a list answers: a bare JSON array, the link to the next page, and the total if it was asked for.</summary>
 /// <param name="Items">The records of this page.</param>
 /// <param name="Next">Where the next page begins, or null at the end.</param>
 /// <param name="Total">How many records there are in all, or null if the client did not ask.</param>
-public sealed record Page<T>(List<T> Items, Cursor? Next, long? Total) : IResult, IEndpointMetadataProvider
+public sealed record Page<T>(List<T> Items, Cursor? Next, long? Total) : IResult, IPage, IEndpointMetadataProvider
 {
     public Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;
-        if (Total is { } total)
+        if (TotalText is { } total)
         {
-            response.Headers["X-Total-Count"] = total.ToString(CultureInfo.InvariantCulture);
+            response.Headers["X-Total-Count"] = total;
         }
 
-        if (Next is { } next)
+        if (LinkOf(httpContext.Request) is { } link)
         {
-            response.Headers.Link = $"<{NextUrl(httpContext.Request, next)}>; rel=\"next\"";
+            response.Headers.Link = link;
         }
 
         return response.WriteAsJsonAsync(Items, TiendaJson.Wire, "application/json; charset=utf-8", httpContext.RequestAborted);
     }
 
+    public string? TotalText => Total?.ToString(CultureInfo.InvariantCulture);
+
+    public string? LinkOf(HttpRequest request) => Next is { } next ? $"<{NextUrl(request, next)}>; rel=\"next\"" : null;
+
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(Items, TiendaJson.Wire);
+
     // The same request with another place to begin. Relative to the host, which a proxy may have renamed.
     private static string NextUrl(HttpRequest request, Cursor next)
     {
+        // Requests that are answered with the same bytes lead to the same next page.
+        Span<char> key = stackalloc char[CacheKey.Longest];
+        if (CacheKey.Write(request.Path.Value, request.QueryString.Value, key) is > 0 and var length)
+        {
+            return CacheKey.NextUrl(key[..length].ToString(), next);
+        }
+
         var query = request.Query
             .Where(p => p.Key is not ("after" or "skip"))
             .Append(new KeyValuePair<string, StringValues>("after", next.ToString()));

@@ -43,6 +43,9 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
 
     public int? StatusCode => type.Status;
 
+    /// <summary>What was wrong with this request.</summary>
+    public string Detail => detail;
+
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;

@@ -82,7 +82,7 @@ public sealed class AmountAttribute : RangeAttribute
 /// <summary>One of a few words.</summary>
 public sealed class OneOfAttribute(params string[] words) : ValidationAttribute("must be one of " + string.Join(", ", words))
 {
-    public IReadOnlyList<string> Words { get; } = words;
+    public string[] Words { get; } = words;
 
     public override bool IsValid(object? value) => value is null || Words.Contains(value as string);
 }

@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.Orders;
@@ -9,7 +10,7 @@ namespace Tienda.OrderDetails;
 /// <summary>
 /// The lines of orders. A write locks the order, then the products by id, checks, and changes stock, line and total together.
 /// </summary>
-public sealed class OrderDetailStore(NpgsqlDataSource database)
+public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns = "id_key, order_id, product_id, quantity, price";
 
@@ -81,9 +82,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
             $"INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
             .With(order.Id).With(productId).With(quantity).With(product.Price);
         keyed.KeepLine(batch, product.Price);
-        var line = await ReadLastAsync(batch, ct);
-        await transaction.CommitAsync(ct);
-        return line;
+        return await CommitAsync(transaction, batch, ct);
     }
 
     public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, Actor writer, CancellationToken ct)
@@ -123,9 +122,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         batch.Then(
             $"UPDATE order_details SET product_id = $2, quantity = $3, price = $4 WHERE id_key = $1 RETURNING {Columns}")
             .With(id).With(productId).With(quantity).With(price);
-        var changed = await ReadLastAsync(batch, ct);
-        await transaction.CommitAsync(ct);
-        return changed;
+        return await CommitAsync(transaction, batch, ct);
     }
 
     /// <summary>Removes a line and gives its stock back.</summary>
@@ -148,8 +145,9 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
         AddStockChange(batch, line.ProductId, line.Quantity);
         AddTotalChange(batch, order.Id, -line.Price.MinorUnits * line.Quantity);
         batch.Then("DELETE FROM order_details WHERE id_key = $1").With(id);
-        await batch.ExecuteNonQueryAsync(ct);
-        await transaction.CommitAsync(ct);
+        var change = changes.Begin();
+        await change.RunAsync(batch, ct);
+        await change.CommitAsync(transaction);
         return line;
     }
 
@@ -224,11 +222,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database)
     private static void AddTotalChange(NpgsqlBatch batch, long orderId, long change) =>
         batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);
 
-    // Only one statement of these batches answers rows; the reader stands on the first result that has columns.
-    private static async Task<OrderDetail> ReadLastAsync(NpgsqlBatch batch, CancellationToken ct)
+    // Only one statement of these batches answers rows of its own; the reader stands on the first result that has columns.
+    private async Task<OrderDetail> CommitAsync(NpgsqlTransaction transaction, NpgsqlBatch batch, CancellationToken ct)
     {
-        await using var reader = await batch.ExecuteReaderAsync(ct);
-        await reader.ReadAsync(ct);
-        return Read(reader);
+        var change = changes.Begin();
+        var line = await change.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct);
+        await change.CommitAsync(transaction);
+        return line!;
     }
 }

@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.OrderDetails;
 
@@ -22,20 +23,26 @@ public static class OrderBatch
     /// </summary>
     /// <param name="exclusive">Whether to wait for a turn in which nobody else places orders.</param>
     public static async Task<List<Outcome<Order>?>> PlaceAsync(
-        NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, bool exclusive, CancellationToken ct)
+        NpgsqlConnection connection, CacheChanges changes, IReadOnlyList<WaitingOrder> orders, bool exclusive, CancellationToken ct)
     {
-        await using var command = Command(connection, orders, exclusive);
-        await using var row = await command.ExecuteReaderAsync(ct);
-        var outcomes = new List<Outcome<Order>?>(orders.Count);
-        while (await row.ReadAsync(ct))
-        {
-            outcomes.Add(row.GetString(0) == "held" ? (Outcome<Order>?)null : Read(row, orders[outcomes.Count]));
-        }
+        await using var batch = connection.CreateBatch();
+        AddStatement(batch, orders, exclusive);
+        return await changes.RunAsync(
+            batch,
+            async row =>
+            {
+                var outcomes = new List<Outcome<Order>?>(orders.Count);
+                while (await row.ReadAsync(ct))
+                {
+                    outcomes.Add(row.GetString(0) == "held" ? (Outcome<Order>?)null : Read(row, orders[outcomes.Count]));
+                }
 
-        return outcomes;
+                return outcomes;
+            },
+            ct);
     }
 
-    private static NpgsqlCommand Command(NpgsqlConnection connection, IReadOnlyList<WaitingOrder> orders, bool exclusive)
+    private static void AddStatement(NpgsqlBatch batch, IReadOnlyList<WaitingOrder> orders, bool exclusive)
     {
         var places = new Dictionary<long, int>();
         var (products, quantities, prices) = (new List<int>(), new List<int>(), new List<long?>());
@@ -52,7 +59,7 @@ public static class OrderBatch
             prices.Add(item.Price is { } price ? Money.From(price).MinorUnits : null);
         }
 
-        return new NpgsqlCommand(Sql, connection)
+        batch.Then(Sql)
             .With(orders.Select(o => o.Keyed.Writer.Name).ToArray())
             .With(orders.Select(o => o.Keyed.Key).ToArray())
             .With(orders.Select(o => o.Keyed.Hash).ToArray())

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Telemetry;
 
@@ -10,7 +11,8 @@ namespace Tienda.Orders;
 /// one goes at once, and what arrives while a batch is in the database becomes the next one. Only an order that needs a row which
 /// somebody else holds is tried again after a pause, and the others go on meanwhile.
 /// </summary>
-public sealed partial class OrderLane(NpgsqlDataSource database, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
+public sealed partial class OrderLane(
+    NpgsqlDataSource database, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
 {
     /// <summary>Orders that may wait; at the speed of one small machine, less than a second's worth.</summary>
     public const int Capacity = 2048;
@@ -117,7 +119,7 @@ public sealed partial class OrderLane(NpgsqlDataSource database, OrderMetrics me
         try
         {
             await using var connection = await database.OpenConnectionAsync();
-            var outcomes = await OrderBatch.PlaceAsync(connection, batch, exclusive, CancellationToken.None);
+            var outcomes = await OrderBatch.PlaceAsync(connection, changes, batch, exclusive, CancellationToken.None);
             metrics.NoteBatch(batch.Count);
             Answer(batch, outcomes, exclusive);
         }

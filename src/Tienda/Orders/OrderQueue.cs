@@ -1,3 +1,4 @@
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Hosting;
 using Tienda.Http;
@@ -13,10 +14,10 @@ public sealed class OrderQueue : BackgroundService
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
 
-    public OrderQueue(Settings settings, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
+    public OrderQueue(Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
     {
         // One lane: more of them would need each other's products.
-        _lane = new OrderLane(Database.CreateOrderLane(settings, logs), metrics, time, logs.CreateLogger<OrderLane>());
+        _lane = new OrderLane(Database.CreateOrderLane(settings, logs), changes, metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;
         metrics.ObserveQueue(() => Length);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.OrderDetails;
@@ -8,7 +9,7 @@ using Tienda.Security;
 namespace Tienda.Orders;
 
 /// <summary>Reads, changes and deletes orders. Placing is in <see cref="OrderQueue"/>, canceling in <see cref="CancelOrder"/>.</summary>
-public sealed class OrderStore(NpgsqlDataSource database)
+public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns =
         """
@@ -86,19 +87,21 @@ public sealed class OrderStore(NpgsqlDataSource database)
         }
 
         AddFind(batch, id);
-        Order? changed;
-        await using (var reader = await batch.ExecuteReaderAsync(ct))
-        {
-            if (cancels)
+        var change = changes.Begin();
+        var changed = await change.RunAsync(
+            batch,
+            async reader =>
             {
-                // The lock on the products answers rows of its own.
-                await reader.NextResultAsync(ct);
-            }
+                if (cancels)
+                {
+                    // The lock on the products answers rows of its own.
+                    await reader.NextResultAsync(ct);
+                }
 
-            changed = await ReadFoundAsync(reader, ct);
-        }
-
-        await transaction.CommitAsync(ct);
+                return await ReadFoundAsync(reader, ct);
+            },
+            ct);
+        await change.CommitAsync(transaction);
         return changed!;
     }
 
@@ -130,8 +133,9 @@ public sealed class OrderStore(NpgsqlDataSource database)
         }
 
         batch.Then("DELETE FROM orders WHERE id_key = $1").With(id);
-        await batch.ExecuteNonQueryAsync(ct);
-        await transaction.CommitAsync(ct);
+        var change = changes.Begin();
+        await change.RunAsync(batch, ct);
+        await change.CommitAsync(transaction);
         return order;
     }
 

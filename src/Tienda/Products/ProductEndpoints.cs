@@ -1,6 +1,8 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -13,8 +15,8 @@ public static class ProductEndpoints
     {
         var products = routes.MapGroup("/products").WithTags("Products");
 
-        products.MapGet("/", List).WithName("ListProducts").ForAnyone();
-        products.MapGet("/{id_key:id}", Get).WithName("GetProduct").ForAnyone();
+        products.MapGet("/", List).WithName("ListProducts").ForAnyone().Cached();
+        products.MapGet("/{id_key:id}", Get).WithName("GetProduct").ForAnyone().Cached();
         products.MapPost("/", Create).WithName("CreateProduct").ForAdministrators().MayConflict();
         products.MapPut("/{id_key:id}", Update).WithName("PutProduct").ForAdministrators().MayConflict();
         products.MapPatch("/{id_key:id}", Update).WithName("PatchProduct").ForAdministrators().MayConflict();
@@ -27,15 +29,15 @@ public static class ProductEndpoints
     /// Inactive products are shown to administrators only.
     /// </remarks>
     public static async Task<Results<Page<Product>, Problem>> List(
-        [AsParameters] ProductQuery query, ClaimsPrincipal caller, ProductStore store, CancellationToken ct) =>
+        [AsParameters] ProductQuery query, ClaimsPrincipal caller, ProductStore store, CacheFill fill, CancellationToken ct) =>
         ProductStore.CanContinue(query)
-            ? await store.ListAsync(query, caller.IsAdministrator, ct)
+            ? await store.ListAsync(query, caller.IsAdministrator, fill, ct)
             : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Get one product</summary>
     public static async Task<Results<Ok<Product>, Problem>> Get(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ProductStore store, CancellationToken ct) =>
-        await store.FindAsync(id, caller.IsAdministrator, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ProductStore store, CacheFill fill, CancellationToken ct) =>
+        await store.FindAsync(id, caller.IsAdministrator, fill, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
 
     /// <summary>Create a product</summary>
     public static async Task<CreatedAtRoute<Product>> Create(CreateProductRequest request, ProductStore store, CancellationToken ct)

@@ -1,12 +1,13 @@
 using System.Globalization;
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 
 namespace Tienda.Products;
 
 /// <summary>The products in the database.</summary>
-public sealed class ProductStore(NpgsqlDataSource database)
+public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns =
         "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at";
@@ -28,7 +29,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
     public static bool CanContinue(ProductQuery query) =>
         query.After is not { } after || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
 
-    public Task<Page<Product>> ListAsync(ProductQuery query, bool inactiveToo, CancellationToken ct)
+    public async Task<Page<Product>> ListAsync(ProductQuery query, bool inactiveToo, CacheFill fill, CancellationToken ct)
     {
         var sort = query.Sort ?? Cursor.ById;
         var (order, key) = Orders[sort];
@@ -53,19 +54,51 @@ public sealed class ProductStore(NpgsqlDataSource database)
             list.Where("search @@ search_query({0})", query.Search);
         }
 
-        return list.ReadAsync(database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct);
+        var page = await list.ReadAsync(
+            database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct, fill);
+        NoteTags(fill, query, page);
+        return page;
     }
 
-    public async Task<Product?> FindAsync(long id, bool inactiveToo, CancellationToken ct)
+    private static void NoteTags(CacheFill fill, ProductQuery query, Page<Product> page)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)")
-            .With(id).With(inactiveToo);
-        return await command.FirstAsync(Read, ct);
+        fill.Shows(CacheTag.Catalog);
+        fill.Shows(CacheTag.Products);
+        if (query.InStock is not null)
+        {
+            fill.Shows(CacheTag.ProductsInStock);
+        }
+
+        if (query.Sort is "-rating")
+        {
+            fill.Shows(CacheTag.ProductRatings);
+        }
+
+        if (query.CategoryId is not null)
+        {
+            // The tree decides which products are below it.
+            fill.Shows(CacheTag.Categories);
+        }
+
+        foreach (var product in page.Items)
+        {
+            fill.Shows(CacheTag.Product(product.IdKey));
+        }
+    }
+
+    public async Task<Product?> FindAsync(long id, bool inactiveToo, CacheFill fill, CancellationToken ct)
+    {
+        fill.Shows(CacheTag.Catalog);
+        fill.Shows(CacheTag.Product(id));
+        await using var batch = database.CreateBatch();
+        batch.Then($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)").With(id).With(inactiveToo);
+        return await batch.FirstAsync(Read, fill, ct);
     }
 
     public async Task<Product> CreateAsync(CreateProductRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var batch = database.CreateBatch();
+        batch.Then(
             $"""
             INSERT INTO products (name, description, sku, price, stock, category_id, active)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -78,7 +111,7 @@ public sealed class ProductStore(NpgsqlDataSource database)
             .With((int)request.Stock!.Value)
             .With(request.CategoryId)
             .With(request.Active ?? true);
-        return (await command.FirstAsync(Read, ct))!;
+        return (await changes.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct))!;
     }
 
     /// <summary>Changes the fields that were sent. A restock that would leave the stock's bounds changes nothing.</summary>
@@ -110,22 +143,28 @@ public sealed class ProductStore(NpgsqlDataSource database)
             .With((int?)request.StockChange)
             .With(request.Has(nameof(request.CategoryId))).With(request.CategoryId)
             .With(request.Active);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
-        if (!await reader.ReadAsync(ct))
-        {
-            return default;
-        }
+        return await changes.RunAsync<(Product?, int?)>(
+            batch,
+            async reader =>
+            {
+                if (!await reader.ReadAsync(ct))
+                {
+                    return default;
+                }
 
-        var stock = reader.GetInt32(0);
-        await reader.NextResultAsync(ct);
-        return await reader.ReadAsync(ct) ? (Read(reader), null) : (null, stock);
+                var stock = reader.GetInt32(0);
+                await reader.NextResultAsync(ct);
+                return await reader.ReadAsync(ct) ? (Read(reader), null) : (null, stock);
+            },
+            ct);
     }
 
     /// <summary>Deletes a product and its reviews; false if there is none. One that was sold is refused by its foreign key.</summary>
     public async Task<bool> DeleteAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("DELETE FROM products WHERE id_key = $1").With(id);
-        return await command.ExecuteNonQueryAsync(ct) > 0;
+        await using var batch = database.CreateBatch();
+        batch.Then("DELETE FROM products WHERE id_key = $1 RETURNING id_key").With(id);
+        return await changes.RunAsync(batch, reader => reader.ReadAsync(ct), ct);
     }
 
     private static Product Read(NpgsqlDataReader row) => new()

@@ -1,6 +1,8 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -23,7 +25,7 @@ public static class ReviewEndpoints
         reviews.MapDelete("/{id_key:id}", Delete).WithName("DeleteReview").ForClients();
 
         routes.MapGet("/products/{id_key:id}/reviews", ListOfProduct)
-            .WithName("ListProductReviews").ForAnyone().WithTags("Reviews");
+            .WithName("ListProductReviews").ForAnyone().Cached().WithTags("Reviews");
     }
 
     /// <summary>List reviews</summary>
@@ -68,6 +70,6 @@ public static class ReviewEndpoints
     /// <summary>List the reviews of a product</summary>
     public static async Task<Results<Page<Review>, Problem>> ListOfProduct(
         [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, ReviewStore store,
-        CancellationToken ct) =>
-        await store.ListOfProductAsync(id, caller.IsAdministrator, query, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
+        CacheFill fill, CancellationToken ct) =>
+        await store.ListOfProductAsync(id, caller.IsAdministrator, query, fill, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
 }

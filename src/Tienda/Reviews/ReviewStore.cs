@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 
@@ -18,7 +19,7 @@ public abstract record ReviewChange
 }
 
 /// <summary>The reviews in the database. Triggers keep the products' ratings.</summary>
-public sealed class ReviewStore(NpgsqlDataSource database)
+public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns = "id_key, product_id, client_id, rating, comment, created_at";
 
@@ -34,11 +35,17 @@ public sealed class ReviewStore(NpgsqlDataSource database)
         new ListStatement(Columns, "reviews").ReadAsync(database, query, Read, review => review.IdKey, ct);
 
     /// <summary>The reviews of one product, or null if there is no such product.</summary>
-    public Task<Page<Review>?> ListOfProductAsync(long productId, bool inactiveToo, ListQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "reviews")
+    public Task<Page<Review>?> ListOfProductAsync(
+        long productId, bool inactiveToo, ListQuery query, CacheFill fill, CancellationToken ct)
+    {
+        fill.Shows(CacheTag.Catalog);
+        fill.Shows(CacheTag.ReviewsOf(productId));
+        return new ListStatement(Columns, "reviews")
             .Where("product_id = {0}", productId)
             .ReadOfAsync(
-                new ListOwner("products", productId, inactiveToo ? "true" : "active"), database, query, Read, review => review.IdKey, ct);
+                new ListOwner("products", productId, inactiveToo ? "true" : "active"),
+                database, query, Read, review => review.IdKey, ct, fill);
+    }
 
     public async Task<Review?> FindAsync(long id, CancellationToken ct)
     {
@@ -60,11 +67,16 @@ public sealed class ReviewStore(NpgsqlDataSource database)
             .With(request.ClientId)
             .With(Tenths(request.Rating!.Value))
             .With(request.Comment);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
-        await reader.NextResultAsync(ct);
-        await reader.NextResultAsync(ct);
-        await reader.ReadAsync(ct);
-        return Read(reader);
+        return await changes.RunAsync(
+            batch,
+            async reader =>
+            {
+                await reader.NextResultAsync(ct);
+                await reader.NextResultAsync(ct);
+                await reader.ReadAsync(ct);
+                return Read(reader);
+            },
+            ct);
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such review.</summary>
@@ -87,7 +99,12 @@ public sealed class ReviewStore(NpgsqlDataSource database)
             .With(request.ProductId)
             .With(request.ClientId)
             .With(confinedTo);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        return await changes.RunAsync(batch, reader => ReadChangeAsync(reader, request, confinedTo, ct), ct);
+    }
+
+    private static async Task<ReviewChange?> ReadChangeAsync(
+        NpgsqlDataReader reader, UpdateReviewRequest request, long? confinedTo, CancellationToken ct)
+    {
         var moved = new List<string>();
         if (await reader.ReadAsync(ct) && (confinedTo ?? reader.GetInt64(1)) == reader.GetInt64(1))
         {
@@ -113,8 +130,15 @@ public sealed class ReviewStore(NpgsqlDataSource database)
     {
         await using var batch = database.CreateBatch();
         batch.Then(LockProduct).With(id);
-        batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)").With(id).With(confinedTo);
-        return await batch.ExecuteNonQueryAsync(ct) > 0;
+        batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2) RETURNING id_key").With(id).With(confinedTo);
+        return await changes.RunAsync(
+            batch,
+            async reader =>
+            {
+                await reader.NextResultAsync(ct);
+                return await reader.ReadAsync(ct);
+            },
+            ct);
     }
 
     private static Review Read(NpgsqlDataReader row) => new()

@@ -15,6 +15,10 @@ public static class Authentication
 {
     private const string ByCredentials = "Credentials";
 
+    /// <summary>Whether a request names anybody, rightly or not.</summary>
+    public static bool HasCredentials(HttpRequest request) =>
+        request.Headers.Authorization.Count > 0 || request.Headers.ContainsKey(ApiKeyAuthentication.Header);
+
     public static IServiceCollection AddShopAuthentication(this IServiceCollection services, Settings settings)
     {
         services.AddSingleton<AccessTokens>();

@@ -26,15 +26,10 @@ public sealed class RateLeases(RedisServer redis, SharedCounters counters, TimeP
         return {granted, used + granted, redis.call('PTTL', KEYS[1])}
         """;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
-
     private readonly ConcurrentDictionary<long, Task> _asking = new();
-    private long _pausedUntil;
 
     /// <summary>Whether calls are leased at present. If not, each host counts for itself.</summary>
-    public bool AreAvailable =>
-        redis.IsEnabled && time.GetTimestamp() >= Volatile.Read(ref _pausedUntil) && redis.Database is not null;
+    public bool AreAvailable => redis.Database is not null;
 
     /// <summary>Asks for a key's next lease, or joins who asks for it already. Never throws; the counters have what came of it.</summary>
     public Task AskAsync(RateLimitPolicy policy, RateSubject subject, long key, CounterAnswer answer)
@@ -55,19 +50,12 @@ public sealed class RateLeases(RedisServer redis, SharedCounters counters, TimeP
         {
             var chunk = policy.Strict ? 1 : Math.Clamp(answer.Used, 1, Math.Max(1, policy.Calls / 10));
             var name = string.Create(CultureInfo.InvariantCulture, $"tienda:rate:{policy.Number}:{subject.Kind}:{subject.Id:x}");
-            if (redis.Database is not { } database)
+            var reply = await redis.AskAsync(async database => (RedisResult[]?)await database
+                .ScriptEvaluateAsync(Lease, [name], [answer.Owed + chunk, policy.Calls, policy.PeriodSeconds * 1000L]));
+            if (reply is not null)
             {
-                return;
+                counters.Grant(key, (int)reply[0], (int)reply[1], (long)reply[2], time.GetUtcNow().ToUnixTimeMilliseconds());
             }
-
-            var reply = (RedisResult[]?)await database
-                .ScriptEvaluateAsync(Lease, [name], [answer.Owed + chunk, policy.Calls, policy.PeriodSeconds * 1000L])
-                .WaitAsync(Patience);
-            counters.Grant(key, (int)reply![0], (int)reply[1], (long)reply[2], time.GetUtcNow().ToUnixTimeMilliseconds());
-        }
-        catch (Exception away) when (away is RedisException or TimeoutException or ObjectDisposedException)
-        {
-            Volatile.Write(ref _pausedUntil, time.GetTimestamp() + (long)(Pause.TotalSeconds * time.TimestampFrequency));
         }
         finally
         {

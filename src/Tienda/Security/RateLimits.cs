@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.Net.Http.Headers;
 using Tienda.Hosting;
 using Tienda.Http;
 
@@ -54,10 +53,8 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
     private async ValueTask<(bool IsExempt, RateSubject Subject)> IdentifyAsync(HttpContext context)
     {
         var address = RateSubject.OfAddress(context.Connection.RemoteIpAddress);
-        var headers = context.Request.Headers;
         var isExemptPath = Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.Ordinal));
-        if (!settings.AuthEnabled
-            || (!headers.ContainsKey(HeaderNames.Authorization) && !headers.ContainsKey(ApiKeyAuthentication.Header)))
+        if (!settings.AuthEnabled || !Authentication.HasCredentials(context.Request))
         {
             return (isExemptPath, address);
         }

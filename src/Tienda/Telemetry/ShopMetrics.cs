@@ -18,6 +18,7 @@ public static class ShopMetrics
             .WithMetrics(metrics => metrics
                 .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime", Meter)
                 .AddPrometheusExporter());
+        services.AddSingleton<CacheMetrics>();
         return services;
     }
 

@@ -1,0 +1,202 @@
+using Tienda.Data;
+
+namespace Tienda.Caching;
+
+/// <summary>
+/// Decides whether an answer that was read earlier still holds. It knows, for each tag, the transactions that changed what the tag stands
+/// for; an answer holds if its own snapshot had seen all of them. docs/caching.md argues why that cannot be wrong.
+/// </summary>
+public sealed class CacheClock(TimeProvider time)
+{
+    /// <summary>Answers are given only for so long after the log was last asked, so that nothing that goes wrong can hide a change longer.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
+
+    // From here on the log is out of reach rather than late.
+    private const int FailuresOfAnOutage = 2;
+
+    private const int MostEarly = 10_000;
+
+    private readonly Lock _gate = new();
+
+    // Events that came before it was known of which incarnation the log is.
+    private readonly List<(string Incarnation, IReadOnlyList<CacheEvent> Events)> _early = [];
+    private volatile CacheEpoch _epoch = CacheEpoch.Unknown;
+    private Snapshot? _polled;
+    private long _notBefore = long.MinValue;
+    private long _version;
+    private long _leaseBegan;
+    private bool _leased;
+    private int _failures;
+
+    /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
+    public Snapshot? Polled => _polled;
+
+    /// <summary>The incarnation of the log; empty while it is not known.</summary>
+    public string Incarnation => _epoch.Incarnation;
+
+    /// <summary>Events that were applied, and answers that were forgotten with an incarnation.</summary>
+    public long Version => Volatile.Read(ref _version);
+
+    /// <summary>Whether the log has been asked a moment ago, without which nothing can be said about any answer.</summary>
+    public bool IsLeased => Volatile.Read(ref _leased) && time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) <= Lease;
+
+    /// <summary>Whether the database does not answer, rather than this process being late.</summary>
+    public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
+
+    /// <summary>Time since the log was last asked with success.</summary>
+    public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
+
+    /// <summary>
+    /// Whether the answer contains every change that this process has heard of. Once false, it stays false. Before it is given,
+    /// <see cref="IsLeased"/> has to hold as well.
+    /// </summary>
+    public bool Holds(CacheEntry entry)
+    {
+        // Everything that is applied changes the version afterwards, so what was looked at under this one is looked at once.
+        var version = Volatile.Read(ref _version);
+        if (Volatile.Read(ref entry.HeldAt) == version)
+        {
+            return true;
+        }
+
+        if (!_epoch.Holds(entry.Stamp!, entry.Slots))
+        {
+            return false;
+        }
+
+        Volatile.Write(ref entry.HeldAt, version);
+        return true;
+    }
+
+    /// <summary>
+    /// Whether an answer that another process kept can be judged at all: what happened before the log that was read at start is unknown.
+    /// </summary>
+    public bool CanJudge(CacheStamp stamp) => _epoch is var epoch && stamp.Incarnation == epoch.Incarnation && stamp.Snapshot.Xmin >= epoch.Floor;
+
+    /// <summary>Takes what a look at the log found.</summary>
+    /// <param name="started">When it began; the lease counts from there.</param>
+    /// <returns>False if the log has to be read from the start, because it is another one or a part of it was missed.</returns>
+    public bool Take(LogPoll poll, long started)
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _failures, 0);
+            if (_polled is null)
+            {
+                if (started <= _notBefore)
+                {
+                    return false;
+                }
+
+                _epoch = new CacheEpoch(poll.Incarnation, poll.PrunedBelow);
+                foreach (var (_, happened) in _early.Where(early => early.Incarnation == poll.Incarnation))
+                {
+                    _epoch.Add(happened);
+                }
+
+                _early.Clear();
+            }
+            else if (poll.Incarnation != _epoch.Incarnation || poll.PrunedBelow > _polled.Xmin)
+            {
+                ForgetAll();
+                return false;
+            }
+
+            _epoch.Add(poll.Events);
+            _epoch.Fold(poll.Snapshot);
+            _polled = poll.Snapshot;
+            Volatile.Write(ref _leaseBegan, started);
+            Volatile.Write(ref _leased, true);
+            if (poll.Events.Count > 0)
+            {
+                Interlocked.Increment(ref _version);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Takes the events of a transaction of this process, whose outcome is known. Twice, early or in another order does no harm.
+    /// </summary>
+    /// <param name="incarnation">Of the log that they stand in, or null if that log has just lost its own.</param>
+    public void Apply(string? incarnation, IReadOnlyList<CacheEvent> events)
+    {
+        lock (_gate)
+        {
+            if (incarnation == _epoch.Incarnation)
+            {
+                ApplyToEpoch(events);
+                return;
+            }
+
+            if (_polled is not null)
+            {
+                ForgetAll();
+            }
+
+            // A look that is under way may have missed them.
+            if (incarnation is null || _early.Count >= MostEarly)
+            {
+                _notBefore = time.GetTimestamp();
+            }
+            else
+            {
+                _early.Add((incarnation, events));
+            }
+        }
+    }
+
+    /// <summary>Takes the events of another process. They may be those of another shop.</summary>
+    public void Hear(string incarnation, IReadOnlyList<CacheEvent> events)
+    {
+        lock (_gate)
+        {
+            if (incarnation == _epoch.Incarnation)
+            {
+                ApplyToEpoch(events);
+            }
+        }
+    }
+
+    /// <summary>A read came from this incarnation; if it is another one than this clock knows, what was kept cannot be compared with it.</summary>
+    public void See(string incarnation)
+    {
+        if (incarnation == _epoch.Incarnation)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (incarnation != _epoch.Incarnation && _polled is not null)
+            {
+                ForgetAll();
+            }
+        }
+    }
+
+    public void NoteFailure() => Interlocked.Increment(ref _failures);
+
+    private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
+    {
+        _epoch.Add(events);
+        if (_epoch.IsOverfull)
+        {
+            ForgetAll();
+        }
+
+        Interlocked.Increment(ref _version);
+    }
+
+    private void ForgetAll()
+    {
+        _polled = null;
+        Volatile.Write(ref _leased, false);
+        _epoch = CacheEpoch.Unknown;
+        Interlocked.Increment(ref _version);
+    }
+}
+
+/// <summary>When an answer was read, in the time of the database.</summary>
+public sealed record CacheStamp(string Incarnation, Snapshot Snapshot);

@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text;
+using Tienda.Data;
+using Tienda.Telemetry;
+
+namespace Tienda.Caching;
+
+/// <summary>
+/// Tells the other processes of a change at once, over Redis. A message that is lost, late or doubled does no harm: each process reads the
+/// log as well. One message is a line for the sender and its incarnation, and a line for each event: its transaction and its tags.
+/// </summary>
+public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetrics metrics) : BackgroundService
+{
+    private const string Channel = "tienda:cache";
+
+    private readonly string _me = Guid.NewGuid().ToString("N");
+
+    public void Publish(string incarnation, IReadOnlyList<CacheEvent> events)
+    {
+        if (!redis.IsEnabled)
+        {
+            return;
+        }
+
+        var text = new StringBuilder().Append(_me).Append(' ').Append(incarnation);
+        foreach (var happened in events)
+        {
+            text.Append('\n').Append(CultureInfo.InvariantCulture, $"{happened.Xid} ").AppendJoin(' ', happened.Tags);
+        }
+
+        redis.Tell(Channel, text.ToString());
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => redis.ListenAsync(Channel, Hear, stoppingToken);
+
+    private void Hear(string message)
+    {
+        var lines = message.Split('\n');
+        if (lines[0].Split(' ') is not [var sender, var incarnation] || sender == _me)
+        {
+            return;
+        }
+
+        var events = new List<CacheEvent>(lines.Length - 1);
+        foreach (var line in lines.AsSpan(1))
+        {
+            if (line.Split(' ') is [var xid, .. var tags]
+                && ulong.TryParse(xid, NumberStyles.None, CultureInfo.InvariantCulture, out var transaction))
+            {
+                events.Add(new CacheEvent(transaction, tags));
+            }
+        }
+
+        metrics.NoteEvents(CacheMetrics.FromRedis, events.Count);
+        clock.Hear(incarnation, events);
+    }
+}

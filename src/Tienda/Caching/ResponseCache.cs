@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using Tienda.Hosting;
+using Tienda.Telemetry;
+
+namespace Tienda.Caching;
+
+/// <summary>
+/// Keeps answers in memory and in Redis and gives those that still hold; and lets one request read what several ask for at a moment.
+/// </summary>
+public sealed class ResponseCache(
+    AnswerMemory memory, RedisLevel redis, CacheClock clock, CacheMetrics metrics, Settings settings, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, Flight> _flights = new();
+    private long _lastFlight;
+
+    /// <summary>The number of the latest flight; one with a higher number begins later than now.</summary>
+    public long LastFlight => Volatile.Read(ref _lastFlight);
+
+    /// <summary>The answer in memory, if it can be given.</summary>
+    /// <param name="stale">How long nothing has been heard of the database, if it may be given only because of that; else null.</param>
+    public CacheEntry? Find(ReadOnlySpan<char> key, out TimeSpan? stale)
+    {
+        stale = null;
+        return memory.TryGet(key, out var entry) && CanGive(entry, CacheResult.Memory, out stale) ? entry : null;
+    }
+
+    /// <summary>The same a moment later, for a request that was already counted.</summary>
+    public CacheEntry? FindAgain(string key, out TimeSpan? stale)
+    {
+        stale = null;
+        return memory.TryGet(key, out var entry) && CanGive(entry, null, out stale) ? entry : null;
+    }
+
+    /// <summary>The answer in Redis, if it can be given; it is kept in memory then.</summary>
+    public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindInRedisAsync(string key)
+    {
+        if (await redis.GetAsync(key) is not { } entry || !clock.CanJudge(entry.Stamp!) || !CanGive(entry, CacheResult.Redis, out var stale))
+        {
+            return default;
+        }
+
+        memory.Set(key, entry);
+        return (entry, stale);
+    }
+
+    /// <summary>Keeps an answer that was just read, unless something in it has changed since.</summary>
+    public void Keep(string key, CacheEntry entry)
+    {
+        clock.See(entry.Stamp!.Incarnation);
+        if (clock.Holds(entry))
+        {
+            metrics.NoteFill();
+            memory.Set(key, entry);
+            redis.Set(key, entry);
+        }
+    }
+
+    /// <summary>When an answer that is read now is to be read anew.</summary>
+    public long ExpiryOf(string key) => time.GetUtcNow().ToUnixTimeMilliseconds()
+        + (1000L * (CacheKey.IsOfCategories(key) ? settings.Cache.CategorySeconds : settings.Cache.Seconds));
+
+    /// <summary>Joins the request that is just reading this answer, or becomes it.</summary>
+    public Flight JoinOrLead(string key, out bool leads)
+    {
+        var mine = new Flight(Interlocked.Increment(ref _lastFlight));
+        var flight = _flights.GetOrAdd(key, mine);
+        leads = flight == mine;
+        return flight;
+    }
+
+    /// <summary>Ends a flight: who waits for it goes on, and who comes from now on begins another one.</summary>
+    /// <param name="entry">What was read, or null if it is nothing that others can be given.</param>
+    public void Land(string key, Flight flight, CacheEntry? entry)
+    {
+        _flights.TryRemove(new KeyValuePair<string, Flight>(key, flight));
+        flight.Landed.TrySetResult(entry);
+    }
+
+    /// <summary>Whether what a flight brought can be given to a request that came when it was already under way.</summary>
+    public bool Includes(CacheEntry entry, Flight flight, long lastFlightAtArrival) =>
+        flight.Number > lastFlightAtArrival || (clock.IsLeased && entry.Stamp is not null && clock.Holds(entry));
+
+    private bool CanGive(CacheEntry entry, CacheResult? level, out TimeSpan? stale)
+    {
+        stale = null;
+        if (clock.IsLeased)
+        {
+            if (!clock.Holds(entry))
+            {
+                if (level is { } rejecting)
+                {
+                    metrics.NoteRejection(rejecting);
+                }
+
+                return false;
+            }
+
+            return entry.ExpiresAt > time.GetUtcNow().ToUnixTimeMilliseconds();
+        }
+
+        // The database is away, and nobody can say whether anything has changed.
+        stale = clock.SinceLease;
+        return clock.IsCutOff && stale.Value.TotalSeconds <= settings.Cache.StaleIfErrorSeconds && clock.Holds(entry);
+    }
+}
+
+/// <summary>A read of the database that several requests wait for.</summary>
+public sealed class Flight(long number)
+{
+    public long Number => number;
+
+    public TaskCompletionSource<CacheEntry?> Landed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

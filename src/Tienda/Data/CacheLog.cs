@@ -1,0 +1,93 @@
+using Npgsql;
+using Tienda.Hosting;
+
+namespace Tienda.Data;
+
+/// <summary>A committed change of what caches show.</summary>
+/// <param name="Xid">The transaction.</param>
+/// <param name="Tags">What changed; see docs/caching.md.</param>
+public sealed record CacheEvent(ulong Xid, string[] Tags);
+
+/// <summary>What one look at the log found.</summary>
+/// <param name="Incarnation">Only within it can snapshots be compared.</param>
+/// <param name="Snapshot">What this look saw; the next one asks for what is not in it.</param>
+/// <param name="PrunedBelow">Events of transactions before this one may be missing.</param>
+/// <param name="Events">What was committed since the snapshot before.</param>
+public sealed record LogPoll(string Incarnation, Snapshot Snapshot, ulong PrunedBelow, IReadOnlyList<CacheEvent> Events);
+
+/// <summary>
+/// The log of changes (Data/Migrations/0006_log_cache_events.sql), read on a connection of its own, so that it never waits behind requests.
+/// </summary>
+public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
+{
+    // One statement has one snapshot: what is not in it is asked for the next time.
+    private const string Look =
+        """
+        SELECT n.snapshot::text, n.incarnation, n.pruned_below, e.xid, e.tags
+        FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 AND NOT pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
+        """;
+
+    // A snapshot that shows nothing.
+    private static readonly Snapshot Nothing = new(1, 1, []);
+
+    public static CacheLog Open(Settings settings) => new(Database.CreateCacheLog(settings));
+
+    /// <summary>Reads what was committed since a snapshot, or all that is there if there is none.</summary>
+    public async Task<LogPoll> PollAsync(Snapshot? since, CancellationToken ct)
+    {
+        for (; ; )
+        {
+            if (await LookAsync(since ?? Nothing, ct) is { } poll && IsOfThisServer(poll))
+            {
+                return poll;
+            }
+
+            await BeginAnewAsync(ct);
+        }
+    }
+
+    /// <summary>Forgets events, and that they were there.</summary>
+    /// <param name="xid">Only those of transactions before this one, none of which may still be running.</param>
+    public async Task PruneAsync(ulong xid, CancellationToken ct)
+    {
+        await using var command = connection.CreateCommand(
+            """
+            WITH pruned AS (DELETE FROM cache_events WHERE xid < $1)
+            UPDATE cache_clock SET pruned_below = $1 WHERE pruned_below < $1
+            """).With(xid);
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    public ValueTask DisposeAsync() => connection.DisposeAsync();
+
+    private async Task<LogPoll?> LookAsync(Snapshot since, CancellationToken ct)
+    {
+        await using var command = connection.CreateCommand(Look).With(since.Xmin).With(since.ToString());
+        await using var row = await command.ExecuteReaderAsync(ct);
+        LogPoll? poll = null;
+        var events = new List<CacheEvent>();
+        while (await row.ReadAsync(ct))
+        {
+            poll ??= new LogPoll(row.GetString(1), Snapshot.Parse(row.GetString(0)), row.GetFieldValue<ulong>(2), events);
+            if (!row.IsDBNull(3))
+            {
+                events.Add(new CacheEvent(row.GetFieldValue<ulong>(3), row.GetFieldValue<string[]>(4)));
+            }
+        }
+
+        return poll;
+    }
+
+    // A dump carries the log of another server along, whose ids this one may not have reached.
+    private static bool IsOfThisServer(LogPoll poll) =>
+        poll.PrunedBelow <= poll.Snapshot.Xmax && poll.Events.All(e => e.Xid < poll.Snapshot.Xmax);
+
+    private async Task BeginAnewAsync(CancellationToken ct)
+    {
+        await using var batch = connection.CreateBatch();
+        batch.Then("DELETE FROM cache_events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())");
+        batch.Then("DELETE FROM cache_clock WHERE pruned_below > pg_snapshot_xmax(pg_current_snapshot())");
+        batch.Then("INSERT INTO cache_clock DEFAULT VALUES ON CONFLICT DO NOTHING");
+        await batch.ExecuteNonQueryAsync(ct);
+    }
+}

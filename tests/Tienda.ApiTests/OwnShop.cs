@@ -26,6 +26,9 @@ public sealed class OwnShop : IAsyncDisposable
 
     public Given Given => new(Http);
 
+    /// <summary>Speaks to the shop as nobody in particular.</summary>
+    public HttpClient Anonymous() => new() { BaseAddress = Http.BaseAddress };
+
     public static async Task<OwnShop> OpenAsync(ShopApp shop, Func<Settings, Settings>? adjust = null)
     {
         var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");

@@ -12,7 +12,7 @@ public sealed partial class ArchitectureTests
     private static readonly string[] Transactions =
     [
         "OrderLane.cs", "OrderBatch.cs", "KeyedRequest.cs", "KeyPurge.cs", "CancelOrder.cs", "LockedOrder.cs", "LockedProduct.cs",
-        "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs",
+        "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs", "CacheChanges.cs",
     ];
 
     private static string Source { get; } = Path.Combine(Above(AppContext.BaseDirectory), "src", "Tienda");

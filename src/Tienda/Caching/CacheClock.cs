@@ -8,7 +8,7 @@ namespace Tienda.Caching;
 /// </summary>
 public sealed class CacheClock(TimeProvider time)
 {
-    /// <summary>Answers are given only for so long after the log was last asked, so that nothing that goes wrong can hide a change longer.</summary>
+    /// <summary>Answers are given only for so long after the log was last asked: nothing that goes wrong hides a change for longer.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
 
     // From here on the log is out of reach rather than late.
@@ -71,7 +71,8 @@ public sealed class CacheClock(TimeProvider time)
     /// <summary>
     /// Whether an answer that another process kept can be judged at all: what happened before the log that was read at start is unknown.
     /// </summary>
-    public bool CanJudge(CacheStamp stamp) => _epoch is var epoch && stamp.Incarnation == epoch.Incarnation && stamp.Snapshot.Xmin >= epoch.Floor;
+    public bool CanJudge(CacheStamp stamp) =>
+        _epoch is var epoch && stamp.Incarnation == epoch.Incarnation && stamp.Snapshot.Xmin >= epoch.Floor;
 
     /// <summary>Takes what a look at the log found.</summary>
     /// <param name="started">When it began; the lease counts from there.</param>
@@ -159,7 +160,7 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    /// <summary>A read came from this incarnation; if it is another one than this clock knows, what was kept cannot be compared with it.</summary>
+    /// <summary>A read came from this incarnation. If the clock knows another one, what was kept cannot be compared with it.</summary>
     public void See(string incarnation)
     {
         if (incarnation == _epoch.Incarnation)

@@ -50,7 +50,8 @@ public sealed class CacheFilter(ResponseCache cache) : IEndpointFilter
         var (body, absent, page) = result switch
         {
             IPage list => (list.ToJson(), null, list),
-            IValueHttpResult { Value: { } value } => (JsonSerializer.SerializeToUtf8Bytes(value, value.GetType(), TiendaJson.Wire), null, null),
+            IValueHttpResult { Value: { } record } =>
+                (JsonSerializer.SerializeToUtf8Bytes(record, record.GetType(), TiendaJson.Wire), null, null),
             Problem { StatusCode: StatusCodes.Status404NotFound } missing when fill.Snapshot is not null => ([], missing.Detail, null),
             _ => default((byte[]?, string?, IPage?)),
         };
@@ -90,7 +91,7 @@ public static class CacheSetup
         .AddScoped<CacheFill>()
         .AddScoped<CacheLead>();
 
-    /// <summary>The endpoint's answers are cached under the names of <see cref="CacheKey"/>; its store stamps and tags what it reads.</summary>
+    /// <summary>The answers are cached under the names of <see cref="CacheKey"/>; the endpoint's store stamps and tags what it reads.</summary>
     public static RouteHandlerBuilder Cached(this RouteHandlerBuilder endpoint) =>
         endpoint.AddEndpointFilter<CacheFilter>().WithMetadata(new Cacheable());
 }

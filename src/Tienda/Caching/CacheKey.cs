@@ -8,9 +8,9 @@ using Tienda.Products;
 namespace Tienda.Caching;
 
 /// <summary>
-/// The name of a cacheable answer, such as <c>products:list:skip:0:limit:20</c> or <c>products:id:7</c>. Requests that mean the same have the
-/// same name: parameters stand in one order, defaults are written out, and what no list knows is left out. A request that the shop may
-/// refuse, or that is spelled in an unusual way, has none; it is answered without the cache.
+/// The name of a cacheable answer, such as <c>products:list:skip:0:limit:20</c> or <c>products:id:7</c>. Requests that mean the same have
+/// the same name: parameters stand in one order, defaults are written out, and what no list knows is left out. A request that the shop
+/// may refuse, or that is spelled in an unusual way, has none; it is answered without the cache.
 /// </summary>
 public static class CacheKey
 {

@@ -1,4 +1,3 @@
-using Npgsql;
 using Tienda.Data;
 using Tienda.Telemetry;
 
@@ -13,12 +12,8 @@ public sealed partial class CachePoller(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan PruneInterval = TimeSpan.FromMinutes(1);
 
-    // The oldest transaction of each minute: before one of ten minutes ago nothing can be running or unread.
-    private readonly Queue<(long At, ulong Xmin)> _minutes = new();
-    private long _prunedAt;
+    private readonly LogHorizon _horizon = new(time);
     private bool _isAway;
 
     /// <summary>The log is read before the first request is.</summary>
@@ -61,36 +56,18 @@ public sealed partial class CachePoller(
             while (!clock.Take(poll, started));
 
             Note(away: null);
-            await PruneAsync(poll.Snapshot.Xmin, started, ct);
+            if (_horizon.Note(poll.Snapshot) is { } below)
+            {
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+                patience.CancelAfter(Patience);
+                await log.PruneAsync(below, patience.Token);
+            }
         }
-        catch (Exception failure) when (failure is NpgsqlException or OperationCanceledException or TimeoutException
-            && !ct.IsCancellationRequested)
+        catch (Exception failure) when (!ct.IsCancellationRequested
+            && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null))
         {
             clock.NoteFailure();
             Note(failure.Message);
-        }
-    }
-
-    private async Task PruneAsync(ulong xmin, long now, CancellationToken ct)
-    {
-        if (_minutes.Count > 0 && time.GetElapsedTime(_prunedAt, now) < PruneInterval)
-        {
-            return;
-        }
-
-        _prunedAt = now;
-        _minutes.Enqueue((now, xmin));
-        var below = 0UL;
-        while (_minutes.TryPeek(out var oldest) && time.GetElapsedTime(oldest.At, now) >= Kept)
-        {
-            below = _minutes.Dequeue().Xmin;
-        }
-
-        if (below > 0)
-        {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            patience.CancelAfter(Patience);
-            await log.PruneAsync(below, patience.Token);
         }
     }
 

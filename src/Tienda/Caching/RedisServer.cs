@@ -182,7 +182,7 @@ public sealed partial class RedisServer : IAsyncDisposable
         [LoggerMessage(LogLevel.Warning, "Redis cannot be reached; until it can, each host counts calls and each process keeps answers for itself.")]
         public static partial void Down(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Redis takes longer than {Milliseconds} ms; it is asked once a second until it answers in time.")]
+        [LoggerMessage(LogLevel.Warning, "Redis takes longer than {Milliseconds} ms; until it is in time again it is asked once a second.")]
         public static partial void Slow(ILogger logger, double milliseconds);
 
         [LoggerMessage(LogLevel.Information, "Redis answers in time again.")]

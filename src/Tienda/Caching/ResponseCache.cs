@@ -34,7 +34,9 @@ public sealed class ResponseCache(
     /// <summary>The answer in Redis, if it can be given; it is kept in memory then.</summary>
     public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindInRedisAsync(string key)
     {
-        if (await redis.GetAsync(key) is not { } entry || !clock.CanJudge(entry.Stamp!) || !CanGive(entry, CacheResult.Redis, out var stale))
+        if (await redis.GetAsync(key) is not { } entry
+            || !clock.CanJudge(entry.Stamp!)
+            || !CanGive(entry, CacheResult.Redis, out var stale))
         {
             return default;
         }

@@ -20,8 +20,8 @@ public sealed class CacheFill
     public IReadOnlyList<string> Tags => _tags;
 
     /// <summary>
-    /// Adds the question for the snapshot, before the statements that read. Each statement of a batch sees at least what the one before saw,
-    /// so the read can only be newer than its stamp. Only on the primary and never in a transaction that writes.
+    /// Adds the question for the snapshot, before the statements that read. Each statement of a batch sees at least what the one before
+    /// saw, so the read can only be newer than its stamp. Only on the primary and never in a transaction that writes.
     /// </summary>
     public void AddTo(NpgsqlBatch batch)
     {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Tienda.Data;
 
 /// <summary>
-/// Which transactions a read saw: PostgreSQL's <c>pg_snapshot</c>, in its text form <c>xmin:xmax:running,…</c>. Ids are of 64 bits and never
-/// used twice within one incarnation of the log.
+/// Which transactions a read saw: PostgreSQL's <c>pg_snapshot</c>, in its text form <c>xmin:xmax:running,…</c>. Ids are of 64 bits and
+/// never used twice within one incarnation of the log.
 /// </summary>
 public sealed class Snapshot
 {

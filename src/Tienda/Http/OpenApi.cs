@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Scalar.AspNetCore;
+using Tienda.Caching;
 using Tienda.Hosting;
 using Tienda.Security;
 
@@ -182,17 +183,33 @@ public static class OpenApi
             }
         }
 
+        if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Cacheable>().Any())
+        {
+            DescribeCaching(operation);
+        }
+
         // Every list that takes the part that is wanted answers these.
         if (operation.Parameters?.Any(p => p.Name == "after") is true && operation.Responses?["200"] is OpenApiResponse page)
         {
-            page.Headers = new Dictionary<string, IOpenApiHeader>
-            {
-                ["Link"] = Header("The next page, if there is one: <…>; rel=\"next\".", JsonSchemaType.String),
-                ["X-Total-Count"] = Header("How many records there are, if count was asked for.", JsonSchemaType.Integer),
-            };
+            page.Headers ??= new Dictionary<string, IOpenApiHeader>();
+            page.Headers["Link"] = Header("The next page, if there is one: <…>; rel=\"next\".", JsonSchemaType.String);
+            page.Headers["X-Total-Count"] = Header("How many records there are, if count was asked for.", JsonSchemaType.Integer);
         }
 
         return Task.CompletedTask;
+    }
+
+    private static void DescribeCaching(OpenApiOperation operation)
+    {
+        if (operation.Responses?["200"] is OpenApiResponse answer)
+        {
+            answer.Headers = new Dictionary<string, IOpenApiHeader>
+            {
+                ["ETag"] = Header("Names this answer; send it as If-None-Match.", JsonSchemaType.String),
+                [AnswerWriter.HitHeader] = Header("true if it was answered without asking the database.", JsonSchemaType.Boolean),
+            };
+            operation.Responses["304"] = new OpenApiResponse { Description = "The answer is still the one that If-None-Match names." };
+        }
     }
 
     // The one header that operations declare.

@@ -37,7 +37,9 @@ public static class ProductEndpoints
     /// <summary>Get one product</summary>
     public static async Task<Results<Ok<Product>, Problem>> Get(
         [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ProductStore store, CacheFill fill, CancellationToken ct) =>
-        await store.FindAsync(id, caller.IsAdministrator, fill, ct) is { } product ? TypedResults.Ok(product) : Problem.NotFound("product", id);
+        await store.FindAsync(id, caller.IsAdministrator, fill, ct) is { } product
+            ? TypedResults.Ok(product)
+            : Problem.NotFound("product", id);
 
     /// <summary>Create a product</summary>
     public static async Task<CreatedAtRoute<Product>> Create(CreateProductRequest request, ProductStore store, CancellationToken ct)

@@ -71,5 +71,7 @@ public static class ReviewEndpoints
     public static async Task<Results<Page<Review>, Problem>> ListOfProduct(
         [FromRoute(Name = "id_key")] long id, [AsParameters] ListQuery query, ClaimsPrincipal caller, ReviewStore store,
         CacheFill fill, CancellationToken ct) =>
-        await store.ListOfProductAsync(id, caller.IsAdministrator, query, fill, ct) is { } reviews ? reviews : Problem.NotFound("product", id);
+        await store.ListOfProductAsync(id, caller.IsAdministrator, query, fill, ct) is { } reviews
+            ? reviews
+            : Problem.NotFound("product", id);
 }

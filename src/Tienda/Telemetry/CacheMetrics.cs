@@ -40,19 +40,19 @@ public sealed class CacheMetrics
     public CacheMetrics(IMeterFactory meters)
     {
         _meter = meters.Create(ShopMetrics.Meter);
-        _events = _meter.CreateCounter<long>("tienda.cache.events", "{event}", "Changes that the cache has heard of, by the way they came.");
+        _events = _meter.CreateCounter<long>("tienda.cache.events", "{event}", "Changes that the cache has heard of, by their way.");
         _meter.CreateObservableCounter(
             "tienda.cache.reads",
-            () => Enum.GetValues<CacheResult>().Select(r => new Measurement<long>(Count(r), new KeyValuePair<string, object?>("result", Name(r)))),
+            () => Enum.GetValues<CacheResult>().Select(r => Tagged(Count(r), "result", Name(r))),
             "{request}",
             "Cacheable reads by how they were answered.");
         _meter.CreateObservableCounter("tienda.cache.fills", () => Fills, "{answer}", "Answers that were kept.");
         _meter.CreateObservableCounter(
             "tienda.cache.rejections",
-            () => new Measurement<long>[]
+            () => new[]
             {
-                new(Volatile.Read(ref _rejectedInMemory), new KeyValuePair<string, object?>("level", "memory")),
-                new(Volatile.Read(ref _rejectedFromRedis), new KeyValuePair<string, object?>("level", "redis")),
+                Tagged(Volatile.Read(ref _rejectedInMemory), "level", "memory"),
+                Tagged(Volatile.Read(ref _rejectedFromRedis), "level", "redis"),
             },
             "{answer}",
             "Kept answers that were not given because something in them has changed.");
@@ -84,6 +84,8 @@ public sealed class CacheMetrics
 
     public void ObserveLag(Func<TimeSpan> sinceLease) => _meter.CreateObservableGauge(
         "tienda.cache.poll.lag", () => Math.Min(sinceLease().TotalSeconds, 1e6), "s", "Time since the log of changes was last read.");
+
+    private static Measurement<long> Tagged(long value, string tag, string name) => new(value, new KeyValuePair<string, object?>(tag, name));
 
     public void ObserveMemory(Func<long> bytes, Func<long> entries)
     {

@@ -27,7 +27,7 @@ public sealed class CrossOriginTests(ShopApp shop) : IAsyncLifetime
             + "X-RateLimit-Remaining,X-RateLimit-Reset,Retry-After,WWW-Authenticate,Age,Warning",
             One(response, "Access-Control-Expose-Headers"));
         Assert.False(response.Headers.Contains("Access-Control-Allow-Credentials"));
-        Assert.Equal(["Origin"], response.Headers.Vary);
+        Assert.Contains("Origin", response.Headers.Vary);
     }
 
     [Theory]
@@ -53,7 +53,7 @@ public sealed class CrossOriginTests(ShopApp shop) : IAsyncLifetime
         using var preflight = await PreflightAsync(_http, origin, "GET");
 
         Assert.All([response, preflight], AssertNoPermission);
-        Assert.Equal(["Origin"], response.Headers.Vary);
+        Assert.Contains("Origin", response.Headers.Vary);
     }
 
     [Theory]
@@ -95,7 +95,7 @@ public sealed class CrossOriginTests(ShopApp shop) : IAsyncLifetime
 
         Assert.Equal(405, (int)preflight.StatusCode);
         Assert.All([response, preflight], AssertNoPermission);
-        Assert.Empty(response.Headers.Vary);
+        Assert.DoesNotContain("Origin", response.Headers.Vary);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using Tienda.ApiTests.Data;
 using Tienda.Data;
 using Tienda.Hosting;
 
-namespace Tienda.ApiTests.Orders.Proof;
+namespace Tienda.ApiTests;
 
 /// <summary>Shops in processes of their own, on ports of their own, all on one database.</summary>
 public sealed class ShopWorkers : IAsyncDisposable
@@ -14,7 +14,7 @@ public sealed class ShopWorkers : IAsyncDisposable
     private readonly HttpClient[] _http;
     private int _next;
 
-    private ShopWorkers(PostgresServer server, int count)
+    private ShopWorkers(PostgresServer server, int count, Dictionary<string, string>? settings)
     {
         (_programs, _http) = (new TiendaProgram[count], new HttpClient[count]);
         Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
@@ -27,6 +27,10 @@ public sealed class ShopWorkers : IAsyncDisposable
             ["ACCESS_LOG"] = "false",
             ["LOG_LEVEL"] = "ERROR",
         };
+        foreach (var (name, value) in settings ?? [])
+        {
+            _settings[name] = value;
+        }
     }
 
     public int Count => _programs.Length;
@@ -39,9 +43,17 @@ public sealed class ShopWorkers : IAsyncDisposable
 
     public Given Given => new(Http);
 
-    public static async Task<ShopWorkers> StartAsync(PostgresServer server, int count)
+    /// <summary>One worker, spoken to as an administrator.</summary>
+    public HttpClient this[int worker] => _http[worker];
+
+    public TiendaProgram Program(int worker) => _programs[worker];
+
+    /// <summary>Speaks to one worker as nobody in particular.</summary>
+    public HttpClient Anonymous(int worker) => new() { BaseAddress = _http[worker].BaseAddress };
+
+    public static async Task<ShopWorkers> StartAsync(PostgresServer server, int count, Dictionary<string, string>? settings = null)
     {
-        var workers = new ShopWorkers(server, count);
+        var workers = new ShopWorkers(server, count, settings);
         await new Migrator(workers.Database, Migration.All).MigrateAsync(CancellationToken.None);
         await Task.WhenAll(Enumerable.Range(0, count).Select(workers.StartAsync));
         return workers;

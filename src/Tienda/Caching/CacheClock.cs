@@ -8,7 +8,7 @@ namespace Tienda.Caching;
 /// </summary>
 public sealed class CacheClock(TimeProvider time)
 {
-    /// <summary>Answers are given only for so long after the log was last asked: nothing that goes wrong hides a change for longer.</summary>
+    /// <summary>Answers are given only for so long after the log was last asked; no mishap hides a change for longer.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
 
     // From here on the log is out of reach rather than late.
@@ -19,7 +19,7 @@ public sealed class CacheClock(TimeProvider time)
     private readonly Lock _gate = new();
 
     // Events that came before it was known of which incarnation the log is.
-    private readonly List<(string Incarnation, IReadOnlyList<CacheEvent> Events)> _early = [];
+    private readonly List<(string Incarnation, IReadOnlyList<CacheEvent> Events, long At)> _early = [];
     private volatile CacheEpoch _epoch = CacheEpoch.Unknown;
     private Snapshot? _polled;
     private long _notBefore = long.MinValue;
@@ -68,12 +68,6 @@ public sealed class CacheClock(TimeProvider time)
         return true;
     }
 
-    /// <summary>
-    /// Whether an answer that another process kept can be judged at all: what happened before the log that was read at start is unknown.
-    /// </summary>
-    public bool CanJudge(CacheStamp stamp) =>
-        _epoch is var epoch && stamp.Incarnation == epoch.Incarnation && stamp.Snapshot.Xmin >= epoch.Floor;
-
     /// <summary>Takes what a look at the log found.</summary>
     /// <param name="started">When it began; the lease counts from there.</param>
     /// <returns>False if the log has to be read from the start, because it is another one or a part of it was missed.</returns>
@@ -82,19 +76,18 @@ public sealed class CacheClock(TimeProvider time)
         lock (_gate)
         {
             Volatile.Write(ref _failures, 0);
+            if (poll.Since != _polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
+            {
+                // While it was under way, this clock began anew.
+                return false;
+            }
+
+            _early.RemoveAll(early => early.Incarnation != poll.Incarnation);
+
             if (_polled is null)
             {
-                if (started <= _notBefore)
-                {
-                    return false;
-                }
-
                 _epoch = new CacheEpoch(poll.Incarnation, poll.PrunedBelow);
-                foreach (var (_, happened) in _early.Where(early => early.Incarnation == poll.Incarnation))
-                {
-                    _epoch.Add(happened);
-                }
-
+                _early.ForEach(early => _epoch.Add(early.Events));
                 _early.Clear();
             }
             else if (poll.Incarnation != _epoch.Incarnation || poll.PrunedBelow > _polled.Xmin)
@@ -143,7 +136,7 @@ public sealed class CacheClock(TimeProvider time)
             }
             else
             {
-                _early.Add((incarnation, events));
+                _early.Add((incarnation, events, time.GetTimestamp()));
             }
         }
     }
@@ -189,6 +182,10 @@ public sealed class CacheClock(TimeProvider time)
 
         Interlocked.Increment(ref _version);
     }
+
+    // A write has met another incarnation than a look that had begun by then.
+    private static bool IsNewer((string Incarnation, IReadOnlyList<CacheEvent> Events, long At) early, LogPoll poll, long started) =>
+        early.Incarnation != poll.Incarnation && early.At >= started;
 
     private void ForgetAll()
     {

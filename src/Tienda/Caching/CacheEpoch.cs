@@ -6,6 +6,7 @@ namespace Tienda.Caching;
 /// The changes of one incarnation of the log, by tag: what <see cref="CacheClock"/> compares answers with. One thread writes, any number
 /// read.
 /// </summary>
+/// <param name="floor">Events of transactions before this one were gone when the log was first read; older reads do not hold.</param>
 public sealed class CacheEpoch(string incarnation, ulong floor)
 {
     /// <summary>What is known while the log has not been read: nothing.</summary>
@@ -25,15 +26,12 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
 
     public string Incarnation => incarnation;
 
-    /// <summary>Events of transactions before this one were gone when the log was first read.</summary>
-    public ulong Floor => floor;
-
     public bool IsOverfull { get; private set; }
 
     /// <summary>Whether a read had seen every change of these tags.</summary>
     public bool Holds(CacheStamp stamp, int[] slots)
     {
-        if (!ReferenceEquals(stamp.Incarnation, incarnation) && stamp.Incarnation != incarnation)
+        if ((!ReferenceEquals(stamp.Incarnation, incarnation) && stamp.Incarnation != incarnation) || stamp.Snapshot.Xmin < floor)
         {
             return false;
         }

@@ -91,7 +91,7 @@ public static class CacheSetup
         .AddScoped<CacheFill>()
         .AddScoped<CacheLead>();
 
-    /// <summary>The answers are cached under the names of <see cref="CacheKey"/>; the endpoint's store stamps and tags what it reads.</summary>
+    /// <summary>The answers are cached under the names of <see cref="CacheKey"/>; the store stamps and tags what it reads.</summary>
     public static RouteHandlerBuilder Cached(this RouteHandlerBuilder endpoint) =>
         endpoint.AddEndpointFilter<CacheFilter>().WithMetadata(new Cacheable());
 }

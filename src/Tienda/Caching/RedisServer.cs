@@ -179,7 +179,7 @@ public sealed partial class RedisServer : IAsyncDisposable
         [LoggerMessage(LogLevel.Information, "Redis answers.")]
         public static partial void Up(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Redis cannot be reached; until it can, each host counts calls and each process keeps answers for itself.")]
+        [LoggerMessage(LogLevel.Warning, "Redis cannot be reached; until it can, hosts count calls and processes keep answers alone.")]
         public static partial void Down(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning, "Redis takes longer than {Milliseconds} ms; until it is in time again it is asked once a second.")]

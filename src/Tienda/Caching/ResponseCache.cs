@@ -35,7 +35,6 @@ public sealed class ResponseCache(
     public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindInRedisAsync(string key)
     {
         if (await redis.GetAsync(key) is not { } entry
-            || !clock.CanJudge(entry.Stamp!)
             || !CanGive(entry, CacheResult.Redis, out var stale))
         {
             return default;

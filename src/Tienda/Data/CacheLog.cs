@@ -9,11 +9,13 @@ namespace Tienda.Data;
 public sealed record CacheEvent(ulong Xid, string[] Tags);
 
 /// <summary>What one look at the log found.</summary>
+/// <param name="Since">What the look before saw, or null if this one began at the start of the log.</param>
 /// <param name="Incarnation">Only within it can snapshots be compared.</param>
 /// <param name="Snapshot">What this look saw; the next one asks for what is not in it.</param>
 /// <param name="PrunedBelow">Events of transactions before this one may be missing.</param>
 /// <param name="Events">What was committed since the snapshot before.</param>
-public sealed record LogPoll(string Incarnation, Snapshot Snapshot, ulong PrunedBelow, IReadOnlyList<CacheEvent> Events);
+public sealed record LogPoll(
+    Snapshot? Since, string Incarnation, Snapshot Snapshot, ulong PrunedBelow, IReadOnlyList<CacheEvent> Events);
 
 /// <summary>
 /// The log of changes (Data/Migrations/0006_log_cache_events.sql), read on a connection of its own, so that it never waits behind requests.
@@ -37,7 +39,7 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
     {
         for (; ; )
         {
-            if (await LookAsync(since ?? Nothing, ct) is { } poll && IsOfThisServer(poll))
+            if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
             {
                 return poll;
             }
@@ -60,15 +62,16 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => connection.DisposeAsync();
 
-    private async Task<LogPoll?> LookAsync(Snapshot since, CancellationToken ct)
+    private async Task<LogPoll?> LookAsync(Snapshot? since, CancellationToken ct)
     {
-        await using var command = connection.CreateCommand(Look).With(since.Xmin).With(since.ToString());
+        var seen = since ?? Nothing;
+        await using var command = connection.CreateCommand(Look).With(seen.Xmin).With(seen.ToString());
         await using var row = await command.ExecuteReaderAsync(ct);
         LogPoll? poll = null;
         var events = new List<CacheEvent>();
         while (await row.ReadAsync(ct))
         {
-            poll ??= new LogPoll(row.GetString(1), Snapshot.Parse(row.GetString(0)), row.GetFieldValue<ulong>(2), events);
+            poll ??= new LogPoll(since, row.GetString(1), Snapshot.Parse(row.GetString(0)), row.GetFieldValue<ulong>(2), events);
             if (!row.IsDBNull(3))
             {
                 events.Add(new CacheEvent(row.GetFieldValue<ulong>(3), row.GetFieldValue<string[]>(4)));

@@ -85,7 +85,8 @@ public sealed class CacheMetrics
     public void ObserveLag(Func<TimeSpan> sinceLease) => _meter.CreateObservableGauge(
         "tienda.cache.poll.lag", () => Math.Min(sinceLease().TotalSeconds, 1e6), "s", "Time since the log of changes was last read.");
 
-    private static Measurement<long> Tagged(long value, string tag, string name) => new(value, new KeyValuePair<string, object?>(tag, name));
+    private static Measurement<long> Tagged(long value, string tag, string name) =>
+        new(value, new KeyValuePair<string, object?>(tag, name));
 
     public void ObserveMemory(Func<long> bytes, Func<long> entries)
     {

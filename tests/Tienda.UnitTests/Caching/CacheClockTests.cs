@@ -116,7 +116,7 @@ public sealed class CacheClockTests
     {
         var asked = _time.GetTimestamp();
         _time.Advance(CacheClock.Lease + TimeSpan.FromMilliseconds(1));
-        _clock.Take(new LogPoll(Now, Snapshot.Parse("10:10:"), 0, []), asked);
+        _clock.Take(new LogPoll(_clock.Polled, Now, Snapshot.Parse("10:10:"), 0, []), asked);
 
         Assert.False(_clock.IsLeased);
     }
@@ -141,12 +141,12 @@ public sealed class CacheClockTests
     {
         var entry = Entry("10:10:", "product:7");
 
-        Assert.False(_clock.Take(new LogPoll("two", Snapshot.Parse("5:5:"), 0, []), _time.GetTimestamp()));
+        Assert.False(_clock.Take(new LogPoll(_clock.Polled, "two", Snapshot.Parse("5:5:"), 0, []), _time.GetTimestamp()));
         Assert.Null(_clock.Polled);
         Assert.False(_clock.IsLeased);
         Assert.False(_clock.Holds(entry));
 
-        Assert.True(_clock.Take(new LogPoll("two", Snapshot.Parse("5:5:"), 0, []), _time.GetTimestamp()));
+        Assert.True(_clock.Take(new LogPoll(_clock.Polled, "two", Snapshot.Parse("5:5:"), 0, []), _time.GetTimestamp()));
         Assert.True(_clock.IsLeased);
         Assert.False(_clock.Holds(entry));
     }
@@ -171,6 +171,16 @@ public sealed class CacheClockTests
     }
 
     [Fact]
+    public void A_look_that_began_before_everything_was_void_is_not_one_from_the_start()
+    {
+        var since = _clock.Polled;
+        _clock.See("two");
+
+        Assert.False(_clock.Take(new LogPoll(since, Now, Snapshot.Parse("12:12:"), 0, []), _time.GetTimestamp()));
+        Assert.False(_clock.IsLeased);
+    }
+
+    [Fact]
     public void A_message_of_another_incarnation_is_somebody_elses()
     {
         var entry = Entry("10:10:", "product:7");
@@ -187,7 +197,7 @@ public sealed class CacheClockTests
         var asked = _time.GetTimestamp();
         _clock.Apply("two", [new CacheEvent(10, ["product:7"])]);
 
-        Assert.True(_clock.Take(new LogPoll("two", Snapshot.Parse("10:11:10"), 0, []), asked));
+        Assert.True(_clock.Take(new LogPoll(_clock.Polled, "two", Snapshot.Parse("10:11:10"), 0, []), asked));
         Assert.False(_clock.Holds(Entry("10:11:10", "product:7", "two")));
     }
 
@@ -199,37 +209,49 @@ public sealed class CacheClockTests
         _time.Advance(TimeSpan.FromMilliseconds(1));
         _clock.Apply(null, [new CacheEvent(10, ["product:7"])]);
 
-        Assert.False(_clock.Take(new LogPoll("two", Snapshot.Parse("10:11:10"), 0, []), asked));
+        Assert.False(_clock.Take(new LogPoll(_clock.Polled, "two", Snapshot.Parse("10:11:10"), 0, []), asked));
         _time.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.True(_clock.Take(new LogPoll("two", Snapshot.Parse("11:11:"), 0, []), _time.GetTimestamp()));
+        Assert.True(_clock.Take(new LogPoll(_clock.Polled, "two", Snapshot.Parse("11:11:"), 0, []), _time.GetTimestamp()));
     }
 
     [Fact]
     public void What_was_pruned_unread_makes_everything_void()
     {
-        Assert.False(_clock.Take(new LogPoll(Now, Snapshot.Parse("30:30:"), 11, []), _time.GetTimestamp()));
+        Assert.False(_clock.Take(new LogPoll(_clock.Polled, Now, Snapshot.Parse("30:30:"), 11, []), _time.GetTimestamp()));
         Assert.Null(_clock.Polled);
     }
 
     [Fact]
     public void What_was_pruned_after_it_was_read_does_not()
     {
-        Assert.True(_clock.Take(new LogPoll(Now, Snapshot.Parse("30:30:"), 10, []), _time.GetTimestamp()));
+        Assert.True(_clock.Take(new LogPoll(_clock.Polled, Now, Snapshot.Parse("30:30:"), 10, []), _time.GetTimestamp()));
     }
 
     [Fact]
     public void An_answer_from_before_the_log_cannot_be_judged()
     {
         var clock = new CacheClock(_time);
-        clock.Take(new LogPoll(Now, Snapshot.Parse("30:30:"), 20, []), _time.GetTimestamp());
+        clock.Take(new LogPoll(null, Now, Snapshot.Parse("30:30:"), 20, []), _time.GetTimestamp());
 
-        Assert.False(clock.CanJudge(new CacheStamp(Now, Snapshot.Parse("19:25:"))));
-        Assert.True(clock.CanJudge(new CacheStamp(Now, Snapshot.Parse("20:25:"))));
-        Assert.False(clock.CanJudge(new CacheStamp("two", Snapshot.Parse("25:25:"))));
+        Assert.False(clock.Holds(Entry("19:25:", "product:7")));
+        Assert.True(clock.Holds(Entry("20:25:", "product:7")));
+    }
+
+    [Fact]
+    public void A_look_that_began_before_a_write_of_another_incarnation_does_not_count()
+    {
+        _clock.See("two");
+        var asked = _time.GetTimestamp();
+        _clock.Apply("three", [new CacheEvent(10, ["product:7"])]);
+
+        Assert.False(_clock.Take(new LogPoll(null, "two", Snapshot.Parse("10:11:10"), 0, []), asked));
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.True(_clock.Take(new LogPoll(null, "three", Snapshot.Parse("10:11:10"), 0, []), _time.GetTimestamp()));
+        Assert.False(_clock.Holds(Entry("10:11:10", "product:7", "three")));
     }
 
     private void Poll(string snapshot, params CacheEvent[] events) =>
-        Assert.True(_clock.Take(new LogPoll(Now, Snapshot.Parse(snapshot), 0, events), _time.GetTimestamp()));
+        Assert.True(_clock.Take(new LogPoll(_clock.Polled, Now, Snapshot.Parse(snapshot), 0, events), _time.GetTimestamp()));
 
     private static CacheEntry Entry(string snapshot, string tag, string incarnation = Now) =>
         new([]) { Stamp = new CacheStamp(incarnation, Snapshot.Parse(snapshot)), Tags = [tag] };

@@ -31,7 +31,7 @@ FROM cache_clock;
 -- The events of this transaction, as its last statement. Their incarnation is null if there is none any more.
 -- A plan is kept for the life of a connection; one that was made while the log was short would read all of it when it is long.
 CREATE FUNCTION own_cache_events() RETURNS TABLE (incarnation text, xid xid8, tags text[])
-    LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+    LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
     SELECT n.incarnation, e.xid, e.tags
     FROM cache_events e LEFT JOIN cache_now n ON true
     WHERE e.xid = pg_current_xact_id_if_assigned();

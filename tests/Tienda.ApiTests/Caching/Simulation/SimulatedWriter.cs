@@ -1,0 +1,143 @@
+using Npgsql;
+using Tienda.ApiTests.Fuzz;
+using Tienda.Caching;
+using Tienda.Data;
+
+namespace Tienda.ApiTests.Caching.Simulation;
+
+/// <summary>A transaction that is written step by step. Every change of a product also adds one to its stock, by which readers know it.</summary>
+public sealed class SimulatedWriter : IAsyncDisposable
+{
+    private readonly SimulatedProcess _process;
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly CacheChange _change;
+    private readonly Dice _dice;
+    private readonly int _products;
+    private readonly List<CacheEvent> _events = [];
+    private Dictionary<long, long> _stocks = [];
+    private Dictionary<long, long>? _stocksAtSavepoint;
+    private string? _incarnation;
+
+    private SimulatedWriter(SimulatedProcess process, NpgsqlConnection connection, NpgsqlTransaction transaction, Dice dice, int products)
+    {
+        (_process, _connection, _transaction, _dice, _products) = (process, connection, transaction, dice, products);
+        _change = process.Changes.Begin();
+    }
+
+    public bool IsPrepared { get; private set; }
+
+    public static async Task<SimulatedWriter> BeginAsync(SimulatedProcess process, NpgsqlDataSource connections, Dice dice, int products)
+    {
+        var connection = await connections.OpenConnectionAsync();
+        var transaction = await connection.BeginTransactionAsync();
+        // One hand moves all writers: one that waited for another would wait for ever.
+        await using var command = new NpgsqlCommand("SET LOCAL lock_timeout = '1s'", connection);
+        await command.ExecuteNonQueryAsync();
+        return new SimulatedWriter(process, connection, transaction, dice, products);
+    }
+
+    /// <summary>Changes something that nobody else holds.</summary>
+    public async Task ChangeAsync()
+    {
+        var id = 1 + _dice.Below(_products);
+        var another = 1 + _dice.Below(3);
+        switch (_dice.Below(12))
+        {
+            case 0:
+                await ExecuteAsync("SAVEPOINT here");
+                _stocksAtSavepoint = new Dictionary<long, long>(_stocks);
+                return;
+            case 1 when _stocksAtSavepoint is not null:
+                await ExecuteAsync("ROLLBACK TO here");
+                _stocks = new Dictionary<long, long>(_stocksAtSavepoint);
+                return;
+            case 2:
+                // Not the name: who changes a key waits for everybody who refers to it.
+                if (await ValueAsync("SELECT pg_try_advisory_xact_lock(hashtext('categories'))") is true)
+                {
+                    await ExecuteAsync("UPDATE categories SET parent_id = CASE WHEN parent_id IS NULL THEN 1 END WHERE id_key = 3");
+                }
+
+                return;
+        }
+
+        if (!await LockAsync(id))
+        {
+            return;
+        }
+
+        await ExecuteAsync(_dice.Below(10) switch
+        {
+            0 or 1 => $"UPDATE products SET price = {500 + _dice.Below(1000)} WHERE id_key = {id}",
+            2 => $"UPDATE products SET active = NOT active WHERE id_key = {id}",
+            3 => $"UPDATE products SET name = '{(_dice.Chance(50) ? "blue" : "red")} thing' WHERE id_key = {id}",
+            4 => $"UPDATE products SET category_id = {another} WHERE id_key = {id}",
+            5 => $"""
+                INSERT INTO reviews (product_id, client_id, rating) VALUES ({id}, {1 + _dice.Below(4)}, {10 + _dice.Below(41)})
+                ON CONFLICT DO NOTHING
+                """,
+            6 => $"DELETE FROM reviews WHERE product_id = {id} AND client_id = {1 + _dice.Below(4)}",
+            _ => $"UPDATE products SET stock = stock WHERE id_key = {id}",
+        });
+        _stocks[id] = (int)(await ValueAsync($"UPDATE products SET stock = stock + 1 WHERE id_key = {id} RETURNING stock"))!;
+    }
+
+    /// <summary>The last statement: what the transaction has changed is read.</summary>
+    public async Task PrepareAsync()
+    {
+        IsPrepared = true;
+        await using (var batch = _connection.CreateBatch())
+        {
+            batch.Then("SELECT 1");
+            await _change.RunAsync(batch, CancellationToken.None);
+        }
+
+        await using var command = new NpgsqlCommand("SELECT incarnation, xid, tags FROM own_cache_events()", _connection);
+        await using var row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync())
+        {
+            _incarnation = row.NullableString(0);
+            _events.Add(new CacheEvent(row.GetFieldValue<ulong>(1), row.GetFieldValue<string[]>(2)));
+        }
+    }
+
+    /// <summary>Commits, applies and answers; the message to the others is on its way then.</summary>
+    public async Task CommitAsync(IEnumerable<SimulatedProcess> others)
+    {
+        await _change.CommitAsync(_transaction);
+        _process.Acknowledge(_stocks);
+        foreach (var other in others.Where(o => o != _process && _incarnation is not null))
+        {
+            other.Inbox.Add((_incarnation!, [.. _events]));
+        }
+    }
+
+    /// <summary>Commits, but the process ends before it knows.</summary>
+    public Task CommitUnseenAsync() => _transaction.CommitAsync();
+
+    public Task RollBackAsync() => _transaction.RollbackAsync();
+
+    public bool IsOf(SimulatedProcess process) => process == _process;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _transaction.DisposeAsync();
+        await _connection.DisposeAsync();
+    }
+
+    private async Task<bool> LockAsync(int id) =>
+        await ValueAsync($"SELECT id_key FROM products WHERE id_key = {id} FOR UPDATE SKIP LOCKED") is not null;
+
+    private async Task<object?> ValueAsync(string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, _connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, _connection);
+        await command.ExecuteNonQueryAsync();
+    }
+}

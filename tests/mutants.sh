@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Breaks one thing at a time in a copy of the source and runs the tests that should notice: a test that passes all the same is worth
+# nothing. Takes some minutes. Ends with "N caught, N missed". ./tests/mutants.sh NAME tries only those with NAME in theirs.
+set -uo pipefail
+repository=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp -r "$repository"/{src,tests,docs,scripts,*.props,*.txt,*.slnx,*.json,.editorconfig} "$copy"
+cd "$copy"
+rm -rf {src,tests}/*/{bin,obj}
+
+caught=0 missed=0
+# mutant NAME TEST FILE OLD NEW..., where each OLD is a text that stands once in src/Tienda/FILE and TEST is a class
+mutant() {
+    [[ $1 == *"$wanted"* ]] || return 0
+    local name=$1 test=$2 file=src/Tienda/$3
+    shift 3
+    cp "$file" original
+    while [ $# -gt 0 ]; do
+        OLD=$1 NEW=$2 perl -0pi -e '$n = s/\Q$ENV{OLD}\E/$ENV{NEW}/g; die "stands $n times\n" if $n != 1' "$file" \
+            || { echo "$name: cannot be made"; cp original "$file"; missed=$((missed + 1)); return; }
+        shift 2
+    done
+    local verdict=missed
+    dotnet build tests/Tienda.ApiTests -c Release --nologo -v q -p:TreatWarningsAsErrors=false -p:EnforceCodeStyleInBuild=false >build.log 2>&1 \
+        || { echo "$name: does not compile"; tail -3 build.log; cp original "$file"; missed=$((missed + 1)); return; }
+    for seed in 1 2 3; do
+        SIMULATION_SEED=$seed SIMULATION_ROUNDS=60 dotnet test --project tests/Tienda.ApiTests -c Release --no-build --no-progress \
+            --no-ansi --filter-class "*.$test" >test.log 2>&1 || { verdict=caught; break; }
+    done
+    printf '%-60s %s\n' "$name" "$verdict"
+    [ $verdict = caught ] && grep -m1 -A3 '^failed' test.log | sed -n '3s/^/    /p' | cut -c1-160
+    eval "$verdict=\$(($verdict + 1))"
+    cp original "$file"
+}
+wanted=${1:-}
+
+mutant "one highest transaction, and that it is seen is enough" CacheSimulationTests Caching/CacheEpoch.cs \
+    '        var recent = _recent[slot] ?? Recent.None;' \
+    '        var recent = _recent[slot] ?? Recent.None;
+        if (recent.Xids.Length > 0) { Volatile.Write(ref _recent[slot], recent with { Xids = [Math.Max(recent.Xids[0], xid)] }); return; }'
+mutant "lists do not carry which products there are" CacheSimulationTests Products/ProductStore.cs \
+    '        fill.Shows(CacheTag.Products);' ''
+mutant "lists do not carry which products are in stock" CacheSimulationTests Products/ProductStore.cs \
+    '            fill.Shows(CacheTag.ProductsInStock);' ''
+mutant "lists do not carry the ratings that order them" CacheSimulationTests Products/ProductStore.cs \
+    '            fill.Shows(CacheTag.ProductRatings);' ''
+mutant "a look asks twice: for events, then for the snapshot" CacheSimulationTests Data/CacheLog.cs \
+    '        return poll;
+    }' \
+    '        if (poll is null) { return null; }
+
+        await row.DisposeAsync();
+        await Task.Delay(20, ct);
+        await using var second = connection.CreateCommand("SELECT snapshot::text FROM cache_now");
+        return await second.ExecuteScalarAsync(ct) is string text ? poll with { Snapshot = Snapshot.Parse(text) } : null;
+    }'
+mutant "the log is pruned by the age of events" CacheSimulationTests Caching/LogHorizon.cs \
+    '_steps.Enqueue((_notedAt, now.Xmin));' '_steps.Enqueue((_notedAt, now.Xmax));'
+mutant "any flight is joined" CacheSimulationTests Caching/ResponseCache.cs \
+    'flight.Number > lastFlightAtArrival || (clock.IsLeased && entry.Stamp is not null && clock.Holds(entry));' 'true;'
+mutant "events are applied before the outcome of the commit is known" CacheSimulationTests Caching/CacheChanges.cs \
+    '        return answer;
+    }' \
+    '        Apply();
+        _events.Clear();
+        return answer;
+    }'
+mutant "a look that began before everything was void counts as one from the start" CacheSimulationTests Caching/CacheClock.cs \
+    'poll.Since != _polled || started' 'started'
+mutant "an answer from before the log is judged by it" CacheSimulationTests Caching/CacheEpoch.cs \
+    ' || stamp.Snapshot.Xmin < floor' ''
+mutant "nothing is forgotten when unread events were pruned" CacheSimulationTests Caching/CacheClock.cs \
+    ' || poll.PrunedBelow > _polled.Xmin' ''
+mutant "an answer is stamped after it was read" CacheSimulationTests Data/CacheFill.cs \
+    '(Snapshot, Incarnation) = (Snapshot.Parse(reader.GetString(0)), reader.GetString(1));' \
+    '(Snapshot, Incarnation) = (new Snapshot(1UL << 40, 1UL << 40, []), reader.GetString(1));'
+
+echo "$caught caught, $missed missed"
+[ "$missed" -eq 0 ]

@@ -9,11 +9,12 @@ public static class Eventually
 
     public static Task HoldsAsync(Func<bool> condition) => HoldsAsync(() => Task.FromResult(condition()));
 
-    public static async Task HoldsAsync(Func<Task<bool>> condition)
+    /// <param name="within">How long it may take; 20 seconds if nothing else is said.</param>
+    public static async Task HoldsAsync(Func<Task<bool>> condition, TimeSpan? within = null)
     {
         for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(5))
         {
-            Assert.True(waited.Elapsed < Patience, "It does not happen.");
+            Assert.True(waited.Elapsed < (within ?? Patience), "It does not happen.");
         }
     }
 }

@@ -31,14 +31,16 @@ public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPag
 
     public static string TextOf(CacheEntry entry) => entry.Absent ?? Encoding.UTF8.GetString(entry.Body) + entry.Link + entry.Total;
 
-    /// <summary>The stock of each product that the answer shows, by id.</summary>
-    public static IEnumerable<(long Id, long Stock)> StocksIn(CacheEntry entry)
+    /// <summary>When each product that the answer shows was changed, by id.</summary>
+    public static IEnumerable<(long Id, long Version)> VersionsIn(CacheEntry entry)
     {
         var shown = entry.Absent is null ? JsonNode.Parse(entry.Body) : null;
         return (shown as JsonArray ?? [shown?.DeepClone()])
-            .Where(record => record?["stock"] is not null)
-            .Select(record => ((long)record!["id_key"]!, (long)record["stock"]!));
+            .Where(record => record?["updated_at"] is not null)
+            .Select(record => ((long)record!["id_key"]!, VersionOf((DateTime)record["updated_at"]!)));
     }
+
+    public static long VersionOf(DateTime changedAt) => changedAt.Ticks;
 
     /// <summary>Every kind of page over a few products and categories.</summary>
     public static IReadOnlyList<SimulatedPage> All(int products) =>

@@ -26,7 +26,7 @@ public sealed class SimulatedProcess : IAsyncDisposable
     private readonly CacheLog _log;
     private readonly IMeterFactory _meters;
     private readonly List<SimulatedRead> _reads = [];
-    private readonly Dictionary<long, long> _stocks = [];
+    private readonly Dictionary<long, long> _versions = [];
     private readonly LogHorizon _horizon;
     private (Task<LogPoll> Poll, long Started)? _looking;
 
@@ -65,19 +65,19 @@ public sealed class SimulatedProcess : IAsyncDisposable
     /// <summary>Messages on their way to this process.</summary>
     public List<(string Incarnation, CacheEvent[] Events)> Inbox { get; } = [];
 
-    /// <summary>What this process has answered to writers: products and the highest stock that it has told them.</summary>
-    public void Acknowledge(IEnumerable<KeyValuePair<long, long>> stocks)
+    /// <summary>What this process has answered to writers: products and the latest version that it has told them.</summary>
+    public void Acknowledge(IEnumerable<KeyValuePair<long, long>> versions)
     {
-        foreach (var (id, stock) in stocks)
+        foreach (var (id, version) in versions)
         {
-            _stocks[id] = Math.Max(_stocks.GetValueOrDefault(id), stock);
+            _versions[id] = Math.Max(_versions.GetValueOrDefault(id), version);
         }
     }
 
     /// <summary>Begins to read a page, or is answered at once.</summary>
     public async Task ReadAsync(SimulatedPage page)
     {
-        var known = new Dictionary<long, long>(_stocks);
+        var known = new Dictionary<long, long>(_versions);
         if (Cache.Find(page.Key, out _) is { } entry)
         {
             Check(page, entry, known, "memory");
@@ -213,10 +213,12 @@ public sealed class SimulatedProcess : IAsyncDisposable
     // Whoever was told of a change by this process sees it here.
     private static void Check(SimulatedPage page, CacheEntry entry, Dictionary<long, long> known, string way)
     {
-        foreach (var (id, stock) in SimulatedPage.StocksIn(entry))
+        foreach (var (id, version) in SimulatedPage.VersionsIn(entry))
         {
-            Assert.True(stock >= known.GetValueOrDefault(id),
-                $"{page.Key} by {way}: product {id} has stock {stock}, but {known.GetValueOrDefault(id)} was acknowledged here before.");
+            Assert.True(version >= known.GetValueOrDefault(id), $"""
+                {page.Key} by {way}: product {id} is of {new DateTime(version):O},
+                but {new DateTime(known.GetValueOrDefault(id)):O} was acknowledged here before.
+                """);
         }
     }
 

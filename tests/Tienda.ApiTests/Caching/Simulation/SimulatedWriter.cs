@@ -5,7 +5,7 @@ using Tienda.Data;
 
 namespace Tienda.ApiTests.Caching.Simulation;
 
-/// <summary>A transaction that is written step by step. Every change of a product also adds one to its stock, by which readers know it.</summary>
+/// <summary>A transaction that is written step by step. Every change of a product also moves its time of change on, by which readers know it.</summary>
 public sealed class SimulatedWriter : IAsyncDisposable
 {
     private readonly SimulatedProcess _process;
@@ -15,8 +15,8 @@ public sealed class SimulatedWriter : IAsyncDisposable
     private readonly Dice _dice;
     private readonly int _products;
     private readonly List<CacheEvent> _events = [];
-    private Dictionary<long, long> _stocks = [];
-    private Dictionary<long, long>? _stocksAtSavepoint;
+    private Dictionary<long, long> _versions = [];
+    private Dictionary<long, long>? _versionsAtSavepoint;
     private string? _incarnation;
 
     private SimulatedWriter(SimulatedProcess process, NpgsqlConnection connection, NpgsqlTransaction transaction, Dice dice, int products)
@@ -46,11 +46,11 @@ public sealed class SimulatedWriter : IAsyncDisposable
         {
             case 0:
                 await ExecuteAsync("SAVEPOINT here");
-                _stocksAtSavepoint = new Dictionary<long, long>(_stocks);
+                _versionsAtSavepoint = new Dictionary<long, long>(_versions);
                 return;
-            case 1 when _stocksAtSavepoint is not null:
+            case 1 when _versionsAtSavepoint is not null:
                 await ExecuteAsync("ROLLBACK TO here");
-                _stocks = new Dictionary<long, long>(_stocksAtSavepoint);
+                _versions = new Dictionary<long, long>(_versionsAtSavepoint);
                 return;
             case 2:
                 // Not the name: who changes a key waits for everybody who refers to it.
@@ -78,9 +78,10 @@ public sealed class SimulatedWriter : IAsyncDisposable
                 ON CONFLICT DO NOTHING
                 """,
             6 => $"DELETE FROM reviews WHERE product_id = {id} AND client_id = {1 + _dice.Below(4)}",
-            _ => $"UPDATE products SET stock = stock WHERE id_key = {id}",
+            _ => $"UPDATE products SET stock = {_dice.Below(3)} WHERE id_key = {id}",
         });
-        _stocks[id] = (int)(await ValueAsync($"UPDATE products SET stock = stock + 1 WHERE id_key = {id} RETURNING stock"))!;
+        _versions[id] = SimulatedPage.VersionOf((DateTime)(await ValueAsync(
+            $"UPDATE products SET updated_at = updated_at + interval '1 second' WHERE id_key = {id} RETURNING updated_at"))!);
     }
 
     /// <summary>The last statement: what the transaction has changed is read.</summary>
@@ -106,7 +107,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
     public async Task CommitAsync(IEnumerable<SimulatedProcess> others)
     {
         await _change.CommitAsync(_transaction);
-        _process.Acknowledge(_stocks);
+        _process.Acknowledge(_versions);
         foreach (var other in others.Where(o => o != _process && _incarnation is not null))
         {
             other.Inbox.Add((_incarnation!, [.. _events]));

@@ -1,0 +1,142 @@
+using System.Net.Sockets;
+
+namespace Tienda.ApiTests;
+
+/// <summary>Stands between a shop and PostgreSQL, and keeps back, loses or blocks what goes over the wire.</summary>
+public sealed class PostgresWire : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("tienda-wire-").FullName;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly string _server;
+    private readonly Lock _gate = new();
+    private WireTrap? _trap;
+    private TaskCompletionSource? _block;
+
+    public PostgresWire(string serverFolder)
+    {
+        _server = Path.Combine(serverFolder, ".s.PGSQL.5432");
+        _listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(_folder, ".s.PGSQL.5432")));
+        _listener.Listen();
+        _ = AcceptAsync();
+    }
+
+    /// <summary>The folder to give as the database's host.</summary>
+    public string Host => _folder;
+
+    /// <summary>Keeps back the answers to the next request on any connection but that of the log, until it is told otherwise.</summary>
+    public WireTrap HoldNext()
+    {
+        lock (_gate)
+        {
+            return _trap = new WireTrap();
+        }
+    }
+
+    /// <summary>Lets nothing through in either direction, new connections included.</summary>
+    public void Block()
+    {
+        lock (_gate)
+        {
+            _block ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    public void Unblock()
+    {
+        lock (_gate)
+        {
+            _block?.SetResult();
+            _block = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Unblock();
+        await _stop.CancelAsync();
+        _listener.Dispose();
+        _stop.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            var client = await _listener.AcceptAsync(_stop.Token);
+            var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await server.ConnectAsync(new UnixDomainSocketEndPoint(_server), _stop.Token);
+            var connection = new Connection();
+            _ = ForwardAsync(client, server, sent => Catch(connection, sent));
+            _ = ForwardAsync(server, client, _ => connection.Trap);
+        }
+    }
+
+    private async Task ForwardAsync(Socket from, Socket to, Func<ReadOnlyMemory<byte>, WireTrap?> look)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var length)
+            {
+                await (_block?.Task ?? Task.CompletedTask);
+                if (look(buffer.AsMemory(0, length)) is { } trap && !await trap.PassAsync())
+                {
+                    break;
+                }
+
+                await to.SendAsync(buffer.AsMemory(0, length), _stop.Token);
+            }
+        }
+        catch (Exception ended) when (ended is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+        }
+
+        from.Dispose();
+        to.Dispose();
+    }
+
+    // What the client says passes; the connection's answers from now on are in the trap.
+    private WireTrap? Catch(Connection connection, ReadOnlyMemory<byte> sent)
+    {
+        connection.IsLog |= sent.Span.IndexOf("tienda-cache"u8) >= 0;
+        lock (_gate)
+        {
+            if (_trap is not null && !connection.IsLog)
+            {
+                (connection.Trap, _trap) = (_trap, null);
+            }
+        }
+
+        return null;
+    }
+
+    private sealed class Connection
+    {
+        public volatile WireTrap? Trap;
+
+        public volatile bool IsLog;
+    }
+}
+
+/// <summary>Answers that are kept back.</summary>
+public sealed class WireTrap
+{
+    private readonly TaskCompletionSource _caught = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<bool> _passes = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when the server has answered.</summary>
+    public Task Caught => _caught.Task.WaitAsync(TimeSpan.FromSeconds(10));
+
+    public void Release() => _passes.TrySetResult(true);
+
+    /// <summary>The answer never arrives: the connection breaks.</summary>
+    public void Lose() => _passes.TrySetResult(false);
+
+    internal Task<bool> PassAsync()
+    {
+        _caught.TrySetResult();
+        return _passes.Task;
+    }
+}

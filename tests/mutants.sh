@@ -22,11 +22,11 @@ mutant() {
         shift 2
     done
     local verdict=missed
-    dotnet build tests/Tienda.ApiTests -c Release --nologo -v q -p:TreatWarningsAsErrors=false -p:EnforceCodeStyleInBuild=false >build.log 2>&1 \
+    dotnet build Tienda.slnx -c Release --nologo -v q -p:TreatWarningsAsErrors=false -p:EnforceCodeStyleInBuild=false >build.log 2>&1 \
         || { echo "$name: does not compile"; tail -3 build.log; cp original "$file"; missed=$((missed + 1)); return; }
     for seed in 1 2 3; do
-        SIMULATION_SEED=$seed SIMULATION_ROUNDS=60 dotnet test --project tests/Tienda.ApiTests -c Release --no-build --no-progress \
-            --no-ansi --filter-class "*.$test" >test.log 2>&1 || { verdict=caught; break; }
+        SIMULATION_SEED=$seed SIMULATION_ROUNDS=60 dotnet test --solution Tienda.slnx -c Release --no-build --no-progress \
+            --no-ansi --filter-class "*.$test" --ignore-exit-code 8 >test.log 2>&1 || { verdict=caught; break; }
     done
     printf '%-60s %s\n' "$name" "$verdict"
     [ $verdict = caught ] && grep -m1 -A3 '^failed' test.log | sed -n '3s/^/    /p' | cut -c1-160
@@ -55,7 +55,7 @@ mutant "a look asks twice: for events, then for the snapshot" CacheSimulationTes
         await using var second = connection.CreateCommand("SELECT snapshot::text FROM cache_now");
         return await second.ExecuteScalarAsync(ct) is string text ? poll with { Snapshot = Snapshot.Parse(text) } : null;
     }'
-mutant "the log is pruned by the age of events" CacheSimulationTests Caching/LogHorizon.cs \
+mutant "the log is pruned by the age of events" LogHorizonTests Caching/LogHorizon.cs \
     '_steps.Enqueue((_notedAt, now.Xmin));' '_steps.Enqueue((_notedAt, now.Xmax));'
 mutant "any flight is joined" CacheSimulationTests Caching/ResponseCache.cs \
     'flight.Number > lastFlightAtArrival || (clock.IsLeased && entry.Stamp is not null && clock.Holds(entry));' 'true;'

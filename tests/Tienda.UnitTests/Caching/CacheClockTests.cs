@@ -255,15 +255,4 @@ public sealed class CacheClockTests
 
     private static CacheEntry Entry(string snapshot, string tag, string incarnation = Now) =>
         new([]) { Stamp = new CacheStamp(incarnation, Snapshot.Parse(snapshot)), Tags = [tag] };
-
-    private sealed class TestTime : TimeProvider
-    {
-        private long _ticks = 1;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Advance(TimeSpan by) => _ticks += by.Ticks;
-    }
 }

@@ -214,11 +214,12 @@ public sealed class CacheSimulationTests(ShopApp shop)
 
                     break;
                 default:
-                    // Minutes pass, in which each process goes on asking, as it does twice a second.
-                    for (var minute = 0; minute < 4; minute++)
+                    // Minutes pass, in which each process goes on asking, as it does twice a second; or one of them is held up.
+                    var asleep = dice.Chance(30) ? process : null;
+                    for (var minute = 0; minute < (asleep is null ? 4 : 13); minute++)
                     {
                         _time.Advance(TimeSpan.FromMinutes(1));
-                        foreach (var each in _processes)
+                        foreach (var each in _processes.Where(p => p != asleep))
                         {
                             each.Look();
                             await each.TakeAsync();

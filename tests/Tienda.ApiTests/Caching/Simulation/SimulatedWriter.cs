@@ -67,17 +67,17 @@ public sealed class SimulatedWriter : IAsyncDisposable
             return;
         }
 
-        await ExecuteAsync(_dice.Below(10) switch
+        await ExecuteAsync(_dice.Below(16) switch
         {
             0 or 1 => $"UPDATE products SET price = {500 + _dice.Below(1000)} WHERE id_key = {id}",
             2 => $"UPDATE products SET active = NOT active WHERE id_key = {id}",
             3 => $"UPDATE products SET name = '{(_dice.Chance(50) ? "blue" : "red")} thing' WHERE id_key = {id}",
             4 => $"UPDATE products SET category_id = {another} WHERE id_key = {id}",
-            5 => $"""
+            >= 5 and <= 8 => $"""
                 INSERT INTO reviews (product_id, client_id, rating) VALUES ({id}, {1 + _dice.Below(4)}, {10 + _dice.Below(41)})
                 ON CONFLICT DO NOTHING
                 """,
-            6 => $"DELETE FROM reviews WHERE product_id = {id} AND client_id = {1 + _dice.Below(4)}",
+            9 or 10 => $"DELETE FROM reviews WHERE product_id = {id} AND client_id = {1 + _dice.Below(4)}",
             _ => $"UPDATE products SET stock = {_dice.Below(3)} WHERE id_key = {id}",
         });
         _versions[id] = SimulatedPage.VersionOf((DateTime)(await ValueAsync(

@@ -30,8 +30,40 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <summary>Ends the server in the midst of whatever it does, and starts it again, which recovers what was committed.</summary>
     public async Task CrashAsync()
     {
-        await AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+        await StopAsync();
         await StartServerAsync();
+    }
+
+    /// <summary>Begins a copy of this server that follows it, as a stand-by.</summary>
+    public async Task<TestPostgres> CopyAsync()
+    {
+        var copy = new TestPostgres();
+        if (IsRoot)
+        {
+            await RunAsync("chown", "postgres", copy._folder);
+        }
+
+        await AsPostgresAsync(
+            "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", Path.Combine(copy._folder, "data"), "-R", "-X", "stream", "--no-sync",
+            "--checkpoint=fast");
+        await copy.StartServerAsync();
+        return copy;
+    }
+
+    /// <summary>Makes a stand-by the server.</summary>
+    public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
+
+    /// <summary>Ends the server at once.</summary>
+    public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+
+    /// <summary>Copies one database into another, new one, by way of a dump.</summary>
+    public async Task<PostgresServer> RestoreAsync(string from, string name)
+    {
+        var dump = Path.Combine(_folder, name + ".dump");
+        await AsPostgresAsync("pg_dump", "-h", _folder, "-U", "tienda", "-Fc", "-f", dump, from);
+        var server = await CreateDatabaseAsync(name);
+        await AsPostgresAsync("pg_restore", "-h", _folder, "-U", "tienda", "-d", name, dump);
+        return server;
     }
 
     /// <summary>Makes an empty database.</summary>
@@ -50,7 +82,11 @@ public sealed class TestPostgres : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+        if (File.Exists(Path.Combine(_folder, "data", "postmaster.pid")))
+        {
+            await StopAsync();
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 

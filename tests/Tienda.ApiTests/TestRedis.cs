@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using StackExchange.Redis;
+using Tienda.ApiTests.Data;
 
 namespace Tienda.ApiTests;
 
@@ -39,6 +41,14 @@ public sealed class TestRedis : IAsyncDisposable
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");
         }
     }
+
+    /// <summary>A client of its own, as an operator's.</summary>
+    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true");
+
+    /// <summary>Stops it where it stands: it takes connections and answers nothing.</summary>
+    public Task PauseAsync() => TiendaProgram.SignalAsync("STOP", _process!.Id);
+
+    public Task ResumeAsync() => TiendaProgram.SignalAsync("CONT", _process!.Id);
 
     public async Task KillAsync()
     {

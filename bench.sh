@@ -3,12 +3,13 @@
 # ./bench.sh startup [RUNS]   first start (database made, migrated and seeded) and later starts, each to the first 200; memory when idle
 # ./bench.sh denied [RUNS]    requests a second: refused by the rate limit, counted and answered, and not counted at all
 # ./bench.sh orders [RUNS]    orders a second over HTTP, against pgbench placing one order per transaction on the same database
+# ./bench.sh cache [RUNS]     cached answers a second, with log, metrics and rate limit, against bare Kestrel that sends the same bytes
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 here=$PWD
 . scripts/tools.sh
 what=${1:-startup}
-[[ $what =~ ^(startup|denied|orders)$ ]] || { say "usage: ./bench.sh startup|denied|orders [RUNS]"; exit 2; }
+[[ $what =~ ^(startup|denied|orders|cache)$ ]] || { say "usage: ./bench.sh startup|denied|orders|cache [RUNS]"; exit 2; }
 runs=${2:-5} port=18765
 need_dotnet
 need_postgres
@@ -24,7 +25,7 @@ trap '[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; rm -rf "$fol
 start() {
     local began
     began=$(date +%s%N)
-    env -u POSTGRES_HOST dotnet "$program" --port $port >/dev/null 2>&1 &
+    env -u POSTGRES_HOST dotnet "$program" --port $port >"${log:-/dev/null}" 2>&1 &
     pid=$!
     until curl -sf "http://127.0.0.1:$port/products?limit=20" >/dev/null; do sleep 0.01; done
     took=$(( ($(date +%s%N) - began) / 1000000 ))
@@ -149,6 +150,60 @@ ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :
     echo
     echo "an order alone takes $(ratio alone-ms <(paste statement-ms empty-ms | awk '{ print $1 + $2 }')) times the statement and the empty request"
     echo "requests that failed: $(awk '{ n += $1 } END { print n + 0 }' errors)"
+}
+# A list of 20 products and one product, as a client without credentials gets them: through the whole pipeline with the request log (to a
+# file), the metrics and the rate limit. Bare Kestrel sends the same status, headers and body, and once more the body alone.
+cache() {
+    command -v wrk >/dev/null || apt_install wrk
+    quietly dotnet build "$here/bench/bare" -c Release --nologo -v quiet
+    cd "$folder"
+    export RATE_LIMIT_CALLS=1000000 ADMIN_API_KEY="the-key-of-the-benchmark"
+    local log=$folder/log bare=$here/artifacts/bin/Bare/release/Bare.dll seconds=5 list="/products?skip=0&limit=20" detail=/products/7
+    local run path peers=() metric etag
+    start
+    get() { curl -sf -o /dev/null "$1"; curl -sif "$1"; }
+    get "http://127.0.0.1:$port$list" > list.answer
+    get "http://127.0.0.1:$port$detail" > detail.answer
+    etag() { sed -nE 's/^ETag: (.*)\r$/\1/p' "$1"; }
+    { printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n'; sed -n '/^\r$/,$p' list.answer; } > body.answer
+    printf 'HTTP/1.1 304 Not Modified\r\n\r\n' > unchanged.answer
+    peer() { dotnet "$bare" "$1" "$2" >/dev/null 2>&1 & peers+=($!); until curl -s -o /dev/null "http://127.0.0.1:$1/"; do sleep 0.05; done; }
+    trap 'kill "${peers[@]}" $pid 2>/dev/null; wait; rm -rf "$folder"' EXIT
+    peer $((port + 1)) list.answer
+    peer $((port + 2)) detail.answer
+    peer $((port + 3)) body.answer
+    rate() { wrk -t2 -c64 -d$seconds "$@" | awk '/Requests\/sec/ { print int($2) } /Non-2xx/ { exit 1 }'; }
+    shop() { rate "http://127.0.0.1:$port$1" "${@:2}"; : > log; }
+    figure() { # the sum of a metric over its tags
+        curl -sf -H "X-API-Key: $ADMIN_API_KEY" "http://127.0.0.1:$port/metrics" | awk -v m="$1" '$1 ~ "^" m { n += $2 } END { printf "%d", n }'
+    }
+    for run in 1 2; do
+        shop "$list" > /dev/null; shop "$detail" > /dev/null
+        for path in 1 2 3; do rate "http://127.0.0.1:$((port + path))/" > /dev/null; done
+    done
+    for run in $(seq "$runs"); do
+        rate "http://127.0.0.1:$((port + 1))/" >> bare-list
+        shop "$list" >> shop-list
+        rate "http://127.0.0.1:$((port + 2))/" >> bare-detail
+        shop "$detail" >> shop-detail
+        shop "$list" -H "If-None-Match: $(etag list.answer)" >> shop-unchanged
+        rate "http://127.0.0.1:$((port + 3))/" >> bare-body
+        local allocated requests
+        allocated=$(figure dotnet_gc_heap_total_allocated_bytes_total) requests=$(figure 'tienda_cache_reads_total')
+        shop "$list" > /dev/null
+        allocated=$(($(figure dotnet_gc_heap_total_allocated_bytes_total) - allocated))
+        echo $((allocated / ($(figure 'tienda_cache_reads_total') - requests))) >> allocated
+    done
+    echo "| answers/s, 64 connections | median (range) | times bare Kestrel |"
+    echo "| --- | --- | --- |"
+    echo "| list of 20, bare Kestrel, same bytes | $(median < bare-list) | 1.00 |"
+    echo "| list of 20, bare Kestrel, the body alone | $(median < bare-body) | $(ratio bare-body bare-list) |"
+    echo "| list of 20, shop | $(median < shop-list) | $(ratio shop-list bare-list) |"
+    echo "| list of 20, shop, 304 | $(median < shop-unchanged) | $(ratio shop-unchanged bare-list) |"
+    echo "| detail, bare Kestrel, same bytes | $(median < bare-detail) | 1.00 |"
+    echo "| detail, shop | $(median < shop-detail) | $(ratio shop-detail bare-detail) |"
+    echo
+    echo "bytes allocated per answer: $(median < allocated); answers that were no hit: $(figure 'tienda_cache_reads_total{[^}]*result=.miss')"
 }
 # The median of one file over that of another.
 ratio() { echo "$(median < "$1" | cut -d' ' -f1) $(median < "$2" | cut -d' ' -f1)" | awk '{ printf "%.2f", $1 / $2 }'; }

@@ -43,7 +43,7 @@ mutant "lists do not carry which products there are" CacheSimulationTests Produc
     '        fill.Shows(CacheTag.Products);' ''
 mutant "lists do not carry which products are in stock" CacheSimulationTests Products/ProductStore.cs \
     '            fill.Shows(CacheTag.ProductsInStock);' ''
-mutant "lists do not carry the ratings that order them" CacheSimulationTests Products/ProductStore.cs \
+mutant "lists do not carry the ratings that order them" InvalidationTests Products/ProductStore.cs \
     '            fill.Shows(CacheTag.ProductRatings);' ''
 mutant "a look asks twice: for events, then for the snapshot" CacheSimulationTests Data/CacheLog.cs \
     '        return poll;

@@ -175,7 +175,7 @@ cache() {
     rate() { wrk -t2 -c64 -d$seconds "$@" | awk '/Requests\/sec/ { print int($2) } /Non-2xx/ { exit 1 }'; }
     shop() { rate "http://127.0.0.1:$port$1" "${@:2}"; : > log; }
     figure() { # the sum of a metric over its tags
-        curl -sf -H "X-API-Key: $ADMIN_API_KEY" "http://127.0.0.1:$port/metrics" | awk -v m="$1" '$1 ~ "^" m { n += $2 } END { printf "%d", n }'
+        curl -sf -H "X-API-Key: $ADMIN_API_KEY" "http://127.0.0.1:$port/metrics" | awk -v m="$1" '$1 ~ "^" m { n += $2 } END { printf "%.0f", n }'
     }
     for run in 1 2; do
         shop "$list" > /dev/null; shop "$detail" > /dev/null

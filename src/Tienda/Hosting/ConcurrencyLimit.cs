@@ -13,7 +13,9 @@ public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
     private readonly int _limit = settings.FrontDoor.ConcurrencyLimit ?? int.MaxValue;
     private int _running;
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context) => settings.FrontDoor.ConcurrencyLimit is null ? next(context) : LimitAsync(context);
+
+    private async Task LimitAsync(HttpContext context)
     {
         if (Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
         {

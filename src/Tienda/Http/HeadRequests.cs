@@ -5,15 +5,19 @@ namespace Tienda.Http;
 /// </summary>
 public sealed class HeadRequests(RequestDelegate next)
 {
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
-        context.Response.OnStarting(NameHead, context.Response);
-        if (!HttpMethods.IsHead(context.Request.Method))
+        if (HttpMethods.IsGet(context.Request.Method))
         {
-            await next(context);
-            return;
+            return next(context);
         }
 
+        context.Response.OnStarting(NameHead, context.Response);
+        return HttpMethods.IsHead(context.Request.Method) ? AnswerAsGetAsync(context) : next(context);
+    }
+
+    private async Task AnswerAsGetAsync(HttpContext context)
+    {
         context.Request.Method = HttpMethods.Get;
         try
         {

@@ -14,7 +14,7 @@ public sealed class Negotiation(RequestDelegate next)
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (MediaTypeHeaderValue.TryParse(request.ContentType, out var sent) && sent.Charset.HasValue)
+        if (request.ContentType is not null && MediaTypeHeaderValue.TryParse(request.ContentType, out var sent) && sent.Charset.HasValue)
         {
             if (!HeaderUtilities.RemoveQuotes(sent.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
             {
@@ -22,6 +22,12 @@ public sealed class Negotiation(RequestDelegate next)
             }
 
             request.ContentType = sent.MediaType.Value;
+        }
+
+        // What nearly everybody sends need not be taken apart.
+        if (request.Headers.Accept.Count == 0 || request.Headers.Accept is ["*/*"] or ["application/json"])
+        {
+            return next(context);
         }
 
         var accepted = request.GetTypedHeaders().Accept;

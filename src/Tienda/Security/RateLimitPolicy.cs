@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -9,7 +10,13 @@ namespace Tienda.Security;
 /// <summary>A limit: so many calls of one subject in a window that begins with its first call.</summary>
 /// <param name="Number">Tells the policies' counters apart.</param>
 /// <param name="Strict">Whether every call is agreed on with the other hosts, a round trip to Redis; the act costs more.</param>
-public sealed record RateLimitPolicy(byte Number, string Name, int Calls, int PeriodSeconds, bool Strict);
+public sealed record RateLimitPolicy(byte Number, string Name, int Calls, int PeriodSeconds, bool Strict)
+{
+    /// <summary>As an item of the header RateLimit-Policy.</summary>
+    public string Header { get; } = string.Create(CultureInfo.InvariantCulture, $"\"{Name}\";q={Calls};w={PeriodSeconds}");
+
+    public string CallsText { get; } = Calls.ToString(CultureInfo.InvariantCulture);
+}
 
 /// <summary>The limits of the shop, from the settings.</summary>
 public sealed class RateLimitPolicies(Settings settings)

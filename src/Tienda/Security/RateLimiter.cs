@@ -105,15 +105,26 @@ public sealed class SignInAttempts(RateLimiter limiter, RateLimitPolicies polici
 /// <summary>How a verdict is told: draft-ietf-httpapi-ratelimit-headers-11, and the older headers that many clients read.</summary>
 public static class RateLimitHeaders
 {
-    public static void Write(IHeaderDictionary headers, IReadOnlyList<RateVerdict> verdicts)
+    public static void Write(IHeaderDictionary headers, CountedRequest counted)
     {
-        headers["RateLimit-Policy"] = string.Join(", ", verdicts.Select(v =>
-            string.Create(CultureInfo.InvariantCulture, $"\"{v.Policy.Name}\";q={v.Policy.Calls};w={v.Policy.PeriodSeconds}")));
-        headers["RateLimit"] = string.Join(", ", verdicts.Select(v =>
-            string.Create(CultureInfo.InvariantCulture, $"\"{v.Policy.Name}\";r={v.Remaining};t={v.ResetSeconds}")));
-        var tightest = verdicts.MinBy(v => v.Remaining);
-        headers["X-RateLimit-Limit"] = tightest.Policy.Calls.ToString(CultureInfo.InvariantCulture);
+        var tightest = counted.Default;
+        if (counted.Own is { } own)
+        {
+            headers["RateLimit-Policy"] = $"{tightest.Policy.Header}, {own.Policy.Header}";
+            headers["RateLimit"] = $"{Left(tightest)}, {Left(own)}";
+            tightest = own.Remaining < tightest.Remaining ? own : tightest;
+        }
+        else
+        {
+            headers["RateLimit-Policy"] = tightest.Policy.Header;
+            headers["RateLimit"] = Left(tightest);
+        }
+
+        headers["X-RateLimit-Limit"] = tightest.Policy.CallsText;
         headers["X-RateLimit-Remaining"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
         headers["X-RateLimit-Reset"] = tightest.ResetSeconds.ToString(CultureInfo.InvariantCulture);
     }
+
+    private static string Left(RateVerdict verdict) =>
+        string.Create(CultureInfo.InvariantCulture, $"\"{verdict.Policy.Name}\";r={verdict.Remaining};t={verdict.ResetSeconds}");
 }

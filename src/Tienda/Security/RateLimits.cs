@@ -17,27 +17,65 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
 {
     private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready", "/metrics"];
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
-        var caller = await IdentifyAsync(context);
-        if (caller.IsExempt)
+        if (settings.AuthEnabled && Authentication.HasCredentials(context.Request))
         {
-            await next(context);
-            return;
+            return IdentifyAndCountAsync(context);
         }
 
-        var verdict = await limiter.TakeAsync(policies.Default, caller.Subject);
-        var counted = new CountedRequest(caller.Subject, verdict);
+        var address = RateSubject.OfAddress(context.Connection.RemoteIpAddress);
+        return IsExempt(context.Request.Path) ? next(context) : CountAsync(context, address);
+    }
+
+    private async Task IdentifyAndCountAsync(HttpContext context)
+    {
+        // Without this, wrong keys could be tried on the exempt paths without end.
+        var result = await context.AuthenticateAsync();
+        var isExempt = result.Succeeded
+            ? result.Principal.IsAdministrator || IsExempt(context.Request.Path)
+            : result.Failure is null && IsExempt(context.Request.Path);
+        await (isExempt ? next(context) : CountAsync(
+            context,
+            result is { Succeeded: true, Principal.ClientId: { } id }
+                ? RateSubject.OfClient(id)
+                : RateSubject.OfAddress(context.Connection.RemoteIpAddress)));
+    }
+
+    private Task CountAsync(HttpContext context, RateSubject subject)
+    {
+        var counting = limiter.TakeAsync(policies.Default, subject);
+        return counting.IsCompletedSuccessfully ? GoOn(context, subject, counting.Result) : GoOnLaterAsync(context, subject, counting);
+    }
+
+    private async Task GoOnLaterAsync(HttpContext context, RateSubject subject, ValueTask<RateVerdict> counting) =>
+        await GoOn(context, subject, await counting);
+
+    private Task GoOn(HttpContext context, RateSubject subject, RateVerdict verdict)
+    {
+        var counted = new CountedRequest(subject, verdict);
         context.Features.Set(counted);
         if (!verdict.Allowed)
         {
-            RateLimitHeaders.Write(context.Response.Headers, counted.Verdicts);
-            await TooManyRequests(verdict).ExecuteAsync(context);
-            return;
+            RateLimitHeaders.Write(context.Response.Headers, counted);
+            return TooManyRequests(verdict).ExecuteAsync(context);
         }
 
         context.Response.OnStarting(WriteHeadersAsync, context);
-        await next(context);
+        return next(context);
+    }
+
+    private static bool IsExempt(PathString path)
+    {
+        foreach (var exempt in Exempt)
+        {
+            if (path.Equals(exempt, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public static Problem TooManyRequests(RateVerdict verdict) => new(
@@ -50,29 +88,10 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
         RetryAfterSeconds = verdict.ResetSeconds,
     };
 
-    private async ValueTask<(bool IsExempt, RateSubject Subject)> IdentifyAsync(HttpContext context)
-    {
-        var address = RateSubject.OfAddress(context.Connection.RemoteIpAddress);
-        var isExemptPath = Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.Ordinal));
-        if (!settings.AuthEnabled || !Authentication.HasCredentials(context.Request))
-        {
-            return (isExemptPath, address);
-        }
-
-        // Without this, wrong keys could be tried on the exempt paths without end.
-        var result = await context.AuthenticateAsync();
-        return result switch
-        {
-            { Succeeded: true } when result.Principal.IsAdministrator => (true, address),
-            { Succeeded: true } when result.Principal.ClientId is { } id => (isExemptPath, RateSubject.OfClient(id)),
-            _ => (isExemptPath && result.Failure is null, address),
-        };
-    }
-
     private static Task WriteHeadersAsync(object state)
     {
         var context = (HttpContext)state;
-        RateLimitHeaders.Write(context.Response.Headers, context.Features.Get<CountedRequest>()!.Verdicts);
+        RateLimitHeaders.Write(context.Response.Headers, context.Features.Get<CountedRequest>()!);
         return Task.CompletedTask;
     }
 }
@@ -86,7 +105,7 @@ public sealed class OwnRateLimits(RequestDelegate next, RateLimiter limiter, Rat
             && context.Features.Get<CountedRequest>() is { } counted)
         {
             var verdict = await limiter.TakeAsync(own.Choose(policies), counted.Subject);
-            counted.Verdicts.Add(verdict);
+            counted.Own = verdict;
             if (!verdict.Allowed)
             {
                 await RateLimits.TooManyRequests(verdict).ExecuteAsync(context);
@@ -103,7 +122,10 @@ public sealed class CountedRequest(RateSubject subject, RateVerdict verdict)
 {
     public RateSubject Subject => subject;
 
-    public List<RateVerdict> Verdicts { get; } = [verdict];
+    public RateVerdict Default => verdict;
+
+    /// <summary>That of the endpoint's own limit, if it has one.</summary>
+    public RateVerdict? Own { get; set; }
 }
 
 /// <summary>The rate limits' services and what endpoints say about them.</summary>

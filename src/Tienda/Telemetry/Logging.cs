@@ -13,8 +13,9 @@ public static class Logging
         // The framework's lines about each request would say again what the request log says.
         logging.AddFilter("Microsoft", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
         logging.AddFilter("Npgsql", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
-        // Requests are shown by ACCESS_LOG, whatever the level of the other lines.
-        logging.AddFilter(RequestLog.Category, LogLevel.Information);
+        // Not even its errors: as long as it may log any, it makes an Activity and a scope for every request, 1.2 KB each.
+        logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        logging.Services.AddSingleton<LogLines>();
         return logging.AddZLoggerConsole(options =>
         {
             if (settings.JsonLogs)
@@ -39,7 +40,7 @@ public static class Logging
         });
     }
 
-    private static string LevelWord(in LogInfo line) => line.Category.Name == RequestLog.Category ? "" : line.LogLevel switch
+    private static string LevelWord(in LogInfo line) => line.LogLevel switch
     {
         LogLevel.Trace or LogLevel.Debug => "DEBUG - ",
         LogLevel.Information => "INFO - ",

@@ -1,59 +1,119 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Unicode;
 using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
 
 /// <summary>
 /// Gives every request its id and writes it to the log: as two lines of text, one when it comes and one when it is answered,
-/// or as one JSON object when it is answered.
+/// or as one JSON object when it is answered. ACCESS_LOG switches it, whatever the level of the other lines.
 /// </summary>
-public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs, Settings settings)
+public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings settings, TimeProvider time)
 {
-    /// <summary>The log category of requests; its lines carry no level word.</summary>
-    public const string Category = "Tienda.Requests";
-
     private const string RequestIdHeader = "X-Request-ID";
     private const int LongestRequestId = 128;
 
-    private readonly ILogger _log = logs.CreateLogger(Category);
+    // The longest path, each of its bytes escaped, and the rest of the line.
+    private const int LongestLine = (3 * ShopServer.MaximumRequestLineBytes) + 1024;
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
         var id = context.Request.Headers[RequestIdHeader].ToString();
         context.TraceIdentifier = id = IsSane(id) ? id : NewId();
         context.Response.Headers[RequestIdHeader] = id;
         if (!settings.AccessLog)
         {
-            await next(context);
-            return;
+            return next(context);
         }
 
-        var (method, path) = (context.Request.Method, LoggedPath(context.Request.Path));
-        var client = context.Connection.RemoteIpAddress?.ToString() ?? "-";
-        var started = Stopwatch.GetTimestamp();
+        var request = new LoggedRequest(
+            id, context.Request.Method, LoggedPath(context.Request.Path), context.Connection.RemoteIpAddress, Stopwatch.GetTimestamp());
         if (!settings.JsonLogs)
         {
-            Log.Came(_log, id, method, path, client);
+            Came(request);
         }
 
+        var answering = next(context);
+        if (!answering.IsCompletedSuccessfully)
+        {
+            return AnsweredLaterAsync(answering, context, request);
+        }
+
+        Answered(context, request);
+        return Task.CompletedTask;
+    }
+
+    private async Task AnsweredLaterAsync(Task answering, HttpContext context, LoggedRequest request)
+    {
         try
         {
-            await next(context);
+            await answering;
         }
         finally
         {
-            var milliseconds = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-            if (settings.JsonLogs)
-            {
-                Log.Request(_log, id, method, path, client, context.Response.StatusCode, Math.Round(milliseconds, 1));
-            }
-            else
-            {
-                var shown = milliseconds.ToString("F1", CultureInfo.InvariantCulture);
-                Log.Answered(_log, id, method, path, context.Response.StatusCode, shown);
-            }
+            Answered(context, request);
         }
+    }
+
+    private void Came(LoggedRequest request)
+    {
+        var line = ArrayPool<byte>.Shared.Rent(LongestLine);
+        if (Utf8.TryWrite(
+            line, CultureInfo.InvariantCulture,
+            $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss} - [{request.Id}] → {request.Method} {request.Path} (client: {request.Client})\n",
+            out var length))
+        {
+            lines.Write(line.AsSpan(0, length));
+        }
+
+        ArrayPool<byte>.Shared.Return(line);
+    }
+
+    private void Answered(HttpContext context, LoggedRequest request)
+    {
+        var (status, milliseconds) = (context.Response.StatusCode, Stopwatch.GetElapsedTime(request.Since).TotalMilliseconds);
+        if (settings.JsonLogs)
+        {
+            AnsweredAsJson(request, status, milliseconds);
+            return;
+        }
+
+        var line = ArrayPool<byte>.Shared.Rent(LongestLine);
+        if (Utf8.TryWrite(
+            line, CultureInfo.InvariantCulture,
+            $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss} - [{request.Id}] ← {request.Method} {request.Path} - {status} ({milliseconds:F1}ms)\n",
+            out var length))
+        {
+            lines.Write(line.AsSpan(0, length));
+        }
+
+        ArrayPool<byte>.Shared.Return(line);
+    }
+
+    private void AnsweredAsJson(LoggedRequest request, int status, double milliseconds)
+    {
+        var line = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(line))
+        {
+            json.WriteStartObject();
+            json.WriteString("timestamp", time.GetUtcNow());
+            json.WriteString("level", nameof(LogLevel.Information));
+            json.WriteString("category", "Tienda.Requests");
+            json.WriteString("request_id", request.Id);
+            json.WriteString("method", request.Method);
+            json.WriteString("path", request.Path);
+            json.WriteString("client", request.Client?.ToString());
+            json.WriteNumber("status", status);
+            json.WriteNumber("duration_ms", Math.Round(milliseconds, 1));
+            json.WriteEndObject();
+        }
+
+        line.Write("\n"u8);
+        lines.Write(line.WrittenSpan);
     }
 
     // What comes from outside goes into logs and headers, so only plain tokens are taken over.
@@ -65,17 +125,5 @@ public sealed partial class RequestLog(RequestDelegate next, ILoggerFactory logs
 
     private static string NewId() => ActivitySpanId.CreateRandom().ToHexString();
 
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Information, "[{RequestId}] → {Method} {Path} (client: {Client})")]
-        public static partial void Came(ILogger logger, string requestId, string method, string path, string client);
-
-        [LoggerMessage(LogLevel.Information, "[{RequestId}] ← {Method} {Path} - {Status} ({Milliseconds}ms)")]
-        public static partial void Answered(ILogger logger, string requestId, string method, string path, int status, string milliseconds);
-
-        // The names stand in the JSON as they are here.
-        [LoggerMessage(LogLevel.Information, "{request_id} {method} {path} {client} {status} {duration_ms}")]
-        public static partial void Request(
-            ILogger logger, string request_id, string method, string path, string client, int status, double duration_ms);
-    }
+    private readonly record struct LoggedRequest(string Id, string Method, string Path, IPAddress? Client, long Since);
 }

@@ -60,7 +60,6 @@ public static class Program
         app.UseMiddleware<ConcurrencyLimit>();
         app.UseMiddleware<ClearFraming>();
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
         if (settings.RateLimitEnabled)
         {
             app.UseMiddleware<RateLimits>();
@@ -69,6 +68,7 @@ public static class Program
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
         app.UseMiddleware<CachedReads>();
+        app.UseStatusCodePages();
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<BadCredentials>();

@@ -10,7 +10,7 @@ namespace Tienda.Hosting;
 /// </summary>
 public sealed class ClientAddress(RequestDelegate next, Settings settings)
 {
-    private readonly IReadOnlyList<IPNetwork> _trusted = settings.FrontDoor.TrustedProxies;
+    private readonly IPNetwork[] _trusted = [.. settings.FrontDoor.TrustedProxies];
 
     public Task InvokeAsync(HttpContext context)
     {

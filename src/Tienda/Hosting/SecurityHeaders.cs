@@ -1,4 +1,5 @@
 using Scalar.AspNetCore;
+using Tienda.Http;
 
 namespace Tienda.Hosting;
 
@@ -32,7 +33,10 @@ public sealed class SecurityHeaders(RequestDelegate next)
         // Only for requests without CORS, such as an image of another site; CORS_ORIGINS decides on the rest.
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers.ContentSecurityPolicy =
-            context.Items[ScalarOptions.NonceHttpContextItemKey] is string nonce ? PagePolicy(nonce) : DataOnly;
+            context.Request.Path.StartsWithSegments(OpenApi.Page)
+                && context.Items[ScalarOptions.NonceHttpContextItemKey] is string nonce
+                ? PagePolicy(nonce)
+                : DataOnly;
 
         if (headers.CacheControl.Count == 0)
         {

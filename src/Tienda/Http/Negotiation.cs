@@ -9,7 +9,7 @@ namespace Tienda.Http;
 public sealed class Negotiation(RequestDelegate next)
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
-    private static readonly string[] OtherMedia = ["/docs", "/metrics"];
+    private static readonly string[] OtherMedia = [OpenApi.Page, "/metrics"];
 
     public Task InvokeAsync(HttpContext context)
     {

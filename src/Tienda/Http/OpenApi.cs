@@ -15,6 +15,9 @@ namespace Tienda.Http;
 /// <summary>The OpenAPI document, made from the code, and the page at /docs that shows it.</summary>
 public static class OpenApi
 {
+    /// <summary>Where the page is.</summary>
+    public const string Page = "/docs";
+
     private const string ClientScheme = "client";
     private const string AdministratorScheme = "administrator";
     private const string ProblemMediaType = "application/problem+json";
@@ -38,7 +41,7 @@ public static class OpenApi
     {
         routes.MapOpenApi("/openapi.json").ForAnyoneUnasked().ExcludeFromDescription();
         // Everything the page needs comes from this program: no fonts, proxies or services of others.
-        routes.MapScalarApiReference("/docs", page =>
+        routes.MapScalarApiReference(Page, page =>
         {
             page.Title = "Tienda API";
             page.OpenApiRoutePattern = "/openapi.json";

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 
@@ -21,8 +22,7 @@ public static class Access
             .SetFallbackPolicy(new AuthorizationPolicyBuilder()
                 .RequireAssertion(context => context.Resource is HttpContext http && http.GetEndpoint() is not RouteEndpoint)
                 .Build());
-        // For the rules on fields whose values depend on who sends them.
-        services.AddHttpContextAccessor();
+        services.AddScoped<RequestCaller>();
         return services;
     }
 
@@ -41,6 +41,15 @@ public static class Access
 }
 
 /// <summary>
+/// Who sends the request, for the rules on fields whose values depend on it. The framework's own accessor would make the server build
+/// a context for every request instead of using one again.
+/// </summary>
+public sealed class RequestCaller
+{
+    public ClaimsPrincipal Principal { get; set; } = new();
+}
+
+/// <summary>
 /// Refuses wrong credentials also where none are needed: who means to be signed in should learn that they are not, rather than be
 /// taken for a stranger.
 /// </summary>
@@ -55,6 +64,11 @@ public sealed class BadCredentials(RequestDelegate next)
         {
             await context.ChallengeAsync();
             return;
+        }
+
+        if (context.User.Identity is { IsAuthenticated: true })
+        {
+            context.RequestServices.GetRequiredService<RequestCaller>().Principal = context.User;
         }
 
         await next(context);

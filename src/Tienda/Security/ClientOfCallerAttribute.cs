@@ -16,7 +16,7 @@ public sealed class ClientOfCallerAttribute() : RangeAttribute(typeof(long), "1"
 
     protected override ValidationResult? IsValid(object? value, ValidationContext validationContext)
     {
-        var caller = validationContext.GetRequiredService<IHttpContextAccessor>().HttpContext!.User;
+        var caller = validationContext.GetRequiredService<RequestCaller>().Principal;
         return value switch
         {
             null when caller.IsAdministrator && !MayBeLeftOut => new ValidationResult("is required"),

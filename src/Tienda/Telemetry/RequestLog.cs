@@ -1,9 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
-using System.Text.Unicode;
 using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
@@ -61,16 +59,25 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
 
     private void Came(LoggedRequest request)
     {
-        var line = ArrayPool<byte>.Shared.Rent(LongestLine);
-        if (Utf8.TryWrite(
-            line, CultureInfo.InvariantCulture,
-            $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss} - [{request.Id}] → {request.Method} {request.Path} (client: {request.Client})\n",
-            out var length))
+        var line = new Utf8Line(LongestLine);
+        AppendStart(ref line, request);
+        line.Append("] → "u8);
+        line.Append(request.Method);
+        line.Append(" "u8);
+        line.Append(request.Path);
+        line.Append(" (client: "u8);
+        if (request.Client is { } client)
         {
-            lines.Write(line.AsSpan(0, length));
+            line.Append(client, "");
+        }
+        else
+        {
+            line.Append("-"u8);
         }
 
-        ArrayPool<byte>.Shared.Return(line);
+        line.Append(")\n"u8);
+        lines.Write(line.Written);
+        line.Dispose();
     }
 
     private void Answered(HttpContext context, LoggedRequest request)
@@ -82,16 +89,26 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
             return;
         }
 
-        var line = ArrayPool<byte>.Shared.Rent(LongestLine);
-        if (Utf8.TryWrite(
-            line, CultureInfo.InvariantCulture,
-            $"{time.GetUtcNow():yyyy-MM-dd HH:mm:ss} - [{request.Id}] ← {request.Method} {request.Path} - {status} ({milliseconds:F1}ms)\n",
-            out var length))
-        {
-            lines.Write(line.AsSpan(0, length));
-        }
+        var line = new Utf8Line(LongestLine);
+        AppendStart(ref line, request);
+        line.Append("] ← "u8);
+        line.Append(request.Method);
+        line.Append(" "u8);
+        line.Append(request.Path);
+        line.Append(" - "u8);
+        line.Append(status, "");
+        line.Append(" ("u8);
+        line.Append(milliseconds, "F1");
+        line.Append("ms)\n"u8);
+        lines.Write(line.Written);
+        line.Dispose();
+    }
 
-        ArrayPool<byte>.Shared.Return(line);
+    private void AppendStart(ref Utf8Line line, LoggedRequest request)
+    {
+        line.Append(time.GetUtcNow().UtcDateTime, "yyyy-MM-dd HH:mm:ss");
+        line.Append(" - ["u8);
+        line.Append(request.Id);
     }
 
     private void AnsweredAsJson(LoggedRequest request, int status, double milliseconds)

@@ -24,6 +24,37 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
         }
     }
 
+    /// <summary>Runs a batch on a record that still is what the sender has read; answers the default if there is no such record.</summary>
+    /// <param name="locks">Locks and reads the record with the id <c>$1</c>.</param>
+    /// <exception cref="PreconditionFailedException">It is another one now; nothing was written.</exception>
+    public async Task<T?> RunIfAsync<TRecord, T>(
+        NpgsqlDataSource database, IfMatch condition, string locks, long id, Func<NpgsqlDataReader, TRecord> readRecord,
+        Action<NpgsqlBatch> add, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct) where TRecord : class
+    {
+        if (condition.Value is null)
+        {
+            await using var lone = database.CreateBatch();
+            add(lone);
+            return await RunAsync(lone, read, ct);
+        }
+
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var command = new NpgsqlCommand(locks, connection).With(id);
+        if (await command.FirstAsync(readRecord, ct) is not { } record)
+        {
+            return default;
+        }
+
+        condition.Check(record);
+        await using var batch = connection.CreateBatch();
+        add(batch);
+        var change = Begin();
+        var answer = await change.RunAsync(batch, read, ct);
+        await change.CommitAsync(transaction);
+        return answer;
+    }
+
     /// <summary>Begins a transaction of several batches, whose last one <see cref="CacheChange"/> runs.</summary>
     public CacheChange Begin() => new(this);
 

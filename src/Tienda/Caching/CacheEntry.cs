@@ -26,7 +26,8 @@ public sealed class CacheEntry
     {
         (Body, Absent, Link, Total) = (body, absent, link, total);
         var hash = HashOf(body, link, total);
-        (Hash, Etag, EtagOfBrotli, EtagOfGzip) = (hash, $"\"{hash}\"", $"\"{hash}-br\"", $"\"{hash}-gzip\"");
+        var etags = EtagsOf(hash);
+        (Etag, EtagOfBrotli, EtagOfGzip) = (etags[0], etags[1], etags[2]);
     }
 
     public byte[] Body { get; }
@@ -37,9 +38,6 @@ public sealed class CacheEntry
     public string? Link { get; }
 
     public string? Total { get; }
-
-    /// <summary>Of body and headers, in base64url: 128 bits, the same for the same answer in every process.</summary>
-    public string Hash { get; }
 
     public string Etag { get; }
 
@@ -77,7 +75,13 @@ public sealed class CacheEntry
     /// <summary>The body in gzip (RFC 1952), made once; null if that is not worth it.</summary>
     public byte[]? Gzip => Compressed(ref _gzip, CompressGzip);
 
-    /// <summary>The ETag of an answer is that of its bytes, and of the headers that tell of other pages.</summary>
+    /// <summary>The ETags of an answer as it is, in brotli and in gzip: the bytes differ, so they do.</summary>
+    public static string[] EtagsOf(string hash) => [$"\"{hash}\"", $"\"{hash}-br\"", $"\"{hash}-gzip\""];
+
+    /// <summary>
+    /// What the ETags of an answer are made of: its bytes, and the headers that tell of other pages. 128 bits in base64url, the same for
+    /// the same answer in every process.
+    /// </summary>
     public static string HashOf(byte[] body, string? link = null, string? total = null)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];

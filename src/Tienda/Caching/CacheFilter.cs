@@ -85,6 +85,7 @@ public static class CacheSetup
         .AddSingleton<AnswerMemory>()
         .AddSingleton<RedisLevel>()
         .AddSingleton<ResponseCache>()
+        .AddSingleton<CacheReport>()
         .AddSingleton<CacheMessages>()
         .AddHostedService(provider => provider.GetRequiredService<CacheMessages>())
         .AddHostedService<CachePoller>()

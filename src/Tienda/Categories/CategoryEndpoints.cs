@@ -17,9 +17,9 @@ public static class CategoryEndpoints
         categories.MapGet("/", List).WithName("ListCategories").ForAnyone().Cached();
         categories.MapGet("/{id_key:id}", Get).WithName("GetCategory").ForAnyone().Cached();
         categories.MapPost("/", Create).WithName("CreateCategory").ForAdministrators().MayConflict();
-        categories.MapPut("/{id_key:id}", Update).WithName("PutCategory").ForAdministrators().MayConflict();
-        categories.MapPatch("/{id_key:id}", Update).WithName("PatchCategory").ForAdministrators().MayConflict();
-        categories.MapDelete("/{id_key:id}", Delete).WithName("DeleteCategory").ForAdministrators().MayConflict();
+        categories.MapPut("/{id_key:id}", Update).WithName("PutCategory").ForAdministrators().MayConflict().Conditional();
+        categories.MapPatch("/{id_key:id}", Update).WithName("PatchCategory").ForAdministrators().MayConflict().Conditional();
+        categories.MapDelete("/{id_key:id}", Delete).WithName("DeleteCategory").ForAdministrators().MayConflict().Conditional();
     }
 
     /// <summary>List categories</summary>
@@ -42,12 +42,13 @@ public static class CategoryEndpoints
     /// <summary>Change a category</summary>
     /// <remarks>Changes only the fields that are sent. A move that would make the category its own ancestor is refused.</remarks>
     public static async Task<Results<Ok<Category>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateCategoryRequest request, CategoryStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
+        [FromRoute(Name = "id_key")] long id, UpdateCategoryRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        CategoryStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
 
     /// <summary>Delete a category</summary>
     /// <remarks>A category with products or subcategories cannot be deleted.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, CategoryStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("category", id);
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, CategoryStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, new IfMatch(ifMatch), ct) ? TypedResults.NoContent() : Problem.NotFound("category", id);
 }

@@ -33,6 +33,46 @@ public sealed record HealthChecks
     public required DependencyHealth Redis { get; init; }
 
     public required PoolHealth DbPool { get; init; }
+
+    public required CacheHealth Cache { get; init; }
+}
+
+/// <summary>What the cache of the worker that answered has done since it started. See docs/caching.md.</summary>
+public sealed record CacheHealth
+{
+    /// <summary>Share of cacheable reads that were answered without asking the database; null before the first.</summary>
+    public required double? HitRatePercent { get; init; }
+
+    /// <summary>Memory of the answers that are kept.</summary>
+    public required long L1Bytes { get; init; }
+
+    public required int L1Entries { get; init; }
+
+    /// <summary>Answered from memory.</summary>
+    public required long L1Hits { get; init; }
+
+    /// <summary>Answered from Redis.</summary>
+    public required long L2Hits { get; init; }
+
+    /// <summary>Answered with what another request was just reading.</summary>
+    public required long SharedHits { get; init; }
+
+    /// <summary>Answered from memory, marked as stale, while the database was away.</summary>
+    public required long StaleHits { get; init; }
+
+    public required long Misses { get; init; }
+
+    /// <summary>Kept answers that were not given because something in them had changed.</summary>
+    public required long StaleRejections { get; init; }
+
+    /// <summary>Answers that were kept.</summary>
+    public required long Fills { get; init; }
+
+    /// <summary>Changes that the cache has heard of, each as often as it came.</summary>
+    public required long Events { get; init; }
+
+    /// <summary>Milliseconds since the log of changes was read; beyond 1500 no kept answer is given as fresh. Null if not known.</summary>
+    public required double? PollLagMs { get; init; }
 }
 
 /// <summary>Something the shop talks to.</summary>
@@ -72,7 +112,8 @@ public sealed record PoolHealth
 /// Looks at the database on a connection of its own, so that a full pool cannot hide behind the check that should report it.
 /// A report up to one second old is given again: a flood of checks costs the database nothing.
 /// </summary>
-public sealed class HealthCheck(Settings settings, DatabaseProbe database, RedisServer redis, PoolGauge pool, TimeProvider time)
+public sealed class HealthCheck(
+    Settings settings, DatabaseProbe database, RedisServer redis, PoolGauge pool, CacheReport cache, TimeProvider time)
 {
     private const double WarningLatencyMs = 100;
     private const double CriticalLatencyMs = 500;
@@ -124,6 +165,7 @@ public sealed class HealthCheck(Settings settings, DatabaseProbe database, Redis
                     LatencyMs = redisLatency,
                 },
                 DbPool = connections,
+                Cache = cache.Read(),
             },
         };
     }

@@ -6,6 +6,9 @@ public static class EndpointConventions
     /// <summary>A write that the present state of the shop can refuse: 409.</summary>
     public static RouteHandlerBuilder MayConflict(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(409));
 
+    /// <summary>A write that honours If-Match: 412.</summary>
+    public static RouteHandlerBuilder Conditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(412));
+
     /// <summary>What the body shows instead of a password or a token can be wrong: 401.</summary>
     public static RouteHandlerBuilder MayRefuseCredentials(this RouteHandlerBuilder endpoint) =>
         endpoint.WithMetadata(new RefusesWith(401));

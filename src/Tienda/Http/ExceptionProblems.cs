@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Telemetry;
 
@@ -37,6 +38,11 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
         if (exception is BusyException busy)
         {
             return new Problem(ProblemType.Unavailable, busy.Message);
+        }
+
+        if (exception is PreconditionFailedException)
+        {
+            return new Problem(ProblemType.PreconditionFailed, $"{context.Request.Path} is no longer what {IfMatch.Header} names.");
         }
 
         if (DatabaseFailure.Read(exception) is { } failure && Describe(context, failure) is { } problem)

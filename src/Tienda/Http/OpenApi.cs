@@ -168,7 +168,15 @@ public static class OpenApi
 
             if (parameter.In == ParameterLocation.Header)
             {
-                DescribeKey(operation, parameter);
+                if (parameter.Name == IfMatch.Header)
+                {
+                    parameter.Description = "The ETag of the record as it was read: it is changed only if it is still that one, else 412.";
+                }
+                else
+                {
+                    DescribeKey(operation, parameter);
+                }
+
                 continue;
             }
 
@@ -215,7 +223,6 @@ public static class OpenApi
         }
     }
 
-    // The one header that operations declare.
     private static void DescribeKey(OpenApiOperation operation, OpenApiParameter parameter)
     {
         parameter.Description = "Chosen by the sender. Repeating the request under the same key within 24 hours answers what was answered "

@@ -53,6 +53,9 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         "Read the order again. PENDING goes to IN_PROGRESS, that to DELIVERED, and both of the former to CANCELED; "
         + "lines change only while PENDING without a bill.");
 
+    public static readonly ProblemType PreconditionFailed = new("precondition-failed", 412, "It has changed since",
+        "Read the record again, decide again, and repeat the write with the ETag of that answer.");
+
     public static readonly ProblemType PayloadTooLarge = new("payload-too-large", 413, "The body is too large",
         "Send a smaller body; the detail names the limit.");
 
@@ -78,7 +81,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static IReadOnlyList<ProblemType> All { get; } =
     [
         MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-        Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PayloadTooLarge, UnsupportedMediaType,
+        Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PreconditionFailed, PayloadTooLarge, UnsupportedMediaType,
         InvalidValues, IdempotencyKeyReused, TooManyRequests, InternalError, Unavailable,
     ];
 
@@ -92,6 +95,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         405 => MethodNotAllowed,
         406 => NotAcceptable,
         408 => RequestTimeout,
+        412 => PreconditionFailed,
         413 => PayloadTooLarge,
         415 => UnsupportedMediaType,
         422 => InvalidValues,

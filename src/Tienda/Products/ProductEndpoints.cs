@@ -18,9 +18,9 @@ public static class ProductEndpoints
         products.MapGet("/", List).WithName("ListProducts").ForAnyone().Cached();
         products.MapGet("/{id_key:id}", Get).WithName("GetProduct").ForAnyone().Cached();
         products.MapPost("/", Create).WithName("CreateProduct").ForAdministrators().MayConflict();
-        products.MapPut("/{id_key:id}", Update).WithName("PutProduct").ForAdministrators().MayConflict();
-        products.MapPatch("/{id_key:id}", Update).WithName("PatchProduct").ForAdministrators().MayConflict();
-        products.MapDelete("/{id_key:id}", Delete).WithName("DeleteProduct").ForAdministrators().MayConflict();
+        products.MapPut("/{id_key:id}", Update).WithName("PutProduct").ForAdministrators().MayConflict().Conditional();
+        products.MapPatch("/{id_key:id}", Update).WithName("PatchProduct").ForAdministrators().MayConflict().Conditional();
+        products.MapDelete("/{id_key:id}", Delete).WithName("DeleteProduct").ForAdministrators().MayConflict().Conditional();
     }
 
     /// <summary>List products</summary>
@@ -51,8 +51,9 @@ public static class ProductEndpoints
     /// <summary>Change a product</summary>
     /// <remarks>Changes only the fields that are sent. <c>stock_change</c> restocks relatively and is safe beside sales.</remarks>
     public static async Task<Results<Ok<Product>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateProductRequest request, ProductStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateProductRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        ProductStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), ct) switch
         {
             ({ } product, _) => TypedResults.Ok(product),
             (null, { } stock) when request.StockChange > 0 =>
@@ -64,6 +65,6 @@ public static class ProductEndpoints
     /// <summary>Delete a product</summary>
     /// <remarks>Its reviews go with it. A product that was sold cannot be deleted; set <c>active</c> to false instead.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ProductStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("product", id);
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ProductStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, new IfMatch(ifMatch), ct) ? TypedResults.NoContent() : Problem.NotFound("product", id);
 }

@@ -12,6 +12,8 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
     private const string Columns =
         "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at";
 
+    private const string LockSql = $"SELECT {Columns} FROM products WHERE id_key = $1 FOR UPDATE";
+
     /// <summary>Every order that a client can ask for; each has an index that gives it.</summary>
     private static readonly Dictionary<string, (ListOrder Order, Func<Product, string> Key)> Orders = new()
     {
@@ -116,9 +118,26 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
 
     /// <summary>Changes the fields that were sent. A restock that would leave the stock's bounds changes nothing.</summary>
     /// <returns>The product as it is now, or the stock that stands in the way, or neither if there is no such product.</returns>
-    public async Task<(Product? Product, int? Stock)> UpdateAsync(long id, UpdateProductRequest request, CancellationToken ct)
+    public async Task<(Product? Product, int? Stock)> UpdateAsync(
+        long id, UpdateProductRequest request, IfMatch condition, CancellationToken ct) =>
+        await changes.RunIfAsync<Product, (Product?, int?)>(
+            database, condition, LockSql, id, Read,
+            batch => AddUpdate(batch, id, request),
+            async reader =>
+            {
+                if (!await reader.ReadAsync(ct))
+                {
+                    return default;
+                }
+
+                var stock = reader.GetInt32(0);
+                await reader.NextResultAsync(ct);
+                return await reader.ReadAsync(ct) ? (Read(reader), null) : (null, stock);
+            },
+            ct);
+
+    private static void AddUpdate(NpgsqlBatch batch, long id, UpdateProductRequest request)
     {
-        await using var batch = database.CreateBatch();
         batch.Then("SELECT stock FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
         batch.Then(
             $"""
@@ -143,29 +162,15 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
             .With((int?)request.StockChange)
             .With(request.Has(nameof(request.CategoryId))).With(request.CategoryId)
             .With(request.Active);
-        return await changes.RunAsync<(Product?, int?)>(
-            batch,
-            async reader =>
-            {
-                if (!await reader.ReadAsync(ct))
-                {
-                    return default;
-                }
-
-                var stock = reader.GetInt32(0);
-                await reader.NextResultAsync(ct);
-                return await reader.ReadAsync(ct) ? (Read(reader), null) : (null, stock);
-            },
-            ct);
     }
 
     /// <summary>Deletes a product and its reviews; false if there is none. One that was sold is refused by its foreign key.</summary>
-    public async Task<bool> DeleteAsync(long id, CancellationToken ct)
-    {
-        await using var batch = database.CreateBatch();
-        batch.Then("DELETE FROM products WHERE id_key = $1 RETURNING id_key").With(id);
-        return await changes.RunAsync(batch, reader => reader.ReadAsync(ct), ct);
-    }
+    public async Task<bool> DeleteAsync(long id, IfMatch condition, CancellationToken ct) =>
+        await changes.RunIfAsync(
+            database, condition, LockSql, id, Read,
+            batch => batch.Then("DELETE FROM products WHERE id_key = $1 RETURNING id_key").With(id),
+            reader => reader.ReadAsync(ct),
+            ct);
 
     private static Product Read(NpgsqlDataReader row) => new()
     {

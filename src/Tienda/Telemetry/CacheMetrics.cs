@@ -33,6 +33,7 @@ public sealed class CacheMetrics
     private readonly Meter _meter;
     private readonly long[] _reads = new long[Results.Length];
     private readonly Counter<long> _events;
+    private long _heard;
     private long _fills;
     private long _rejectedInMemory;
     private long _rejectedFromRedis;
@@ -62,7 +63,7 @@ public sealed class CacheMetrics
 
     public long Rejections => Volatile.Read(ref _rejectedInMemory) + Volatile.Read(ref _rejectedFromRedis);
 
-    public long Events { get; private set; }
+    public long Events => Volatile.Read(ref _heard);
 
     public static string Name(CacheResult result) => Results[(int)result];
 
@@ -78,7 +79,7 @@ public sealed class CacheMetrics
     /// <param name="way">One of the constants of this class.</param>
     public void NoteEvents(string way, int count)
     {
-        Events += count;
+        Interlocked.Add(ref _heard, count);
         _events.Add(count, new KeyValuePair<string, object?>("from", way));
     }
 

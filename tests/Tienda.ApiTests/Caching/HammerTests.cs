@@ -10,6 +10,8 @@ namespace Tienda.ApiTests.Caching;
 /// what writers had been told before it asked: the worker that told them shows it, the others within two seconds. Lags are between workers.
 /// <c>HAMMER_SECONDS</c> makes it longer.
 /// </summary>
+[CollectionDefinition(nameof(HammerTests), DisableParallelization = true)]
+[Collection(nameof(HammerTests))]
 public sealed class HammerTests(ShopApp shop)
 {
     private const int Workers = 4;
@@ -26,13 +28,15 @@ public sealed class HammerTests(ShopApp shop)
         await using var redis = await TestRedis.StartAsync();
         await using var workers = await ShopWorkers.StartAsync(
             await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}"), Workers, redis.Settings);
-        var hammer = new Hammer(workers, Half);
+        var hammer = new Hammer(workers);
         await hammer.PrepareAsync();
 
-        var withRedis = await hammer.RunAsync();
+        // Its lags are those of compiling.
+        await hammer.RunAsync(TimeSpan.FromSeconds(8));
+        var withRedis = await hammer.RunAsync(Half);
         await redis.KillAsync();
         await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
-        var without = await hammer.RunAsync();
+        var without = await hammer.RunAsync(Half);
 
         var told = $"""
             {hammer.Reads} reads, {hammer.Writes} writes, {hammer.Violations.Count} violations
@@ -47,7 +51,7 @@ public sealed class HammerTests(ShopApp shop)
         Assert.True(hammer.Reads > 1000 && hammer.Writes > 200, told);
     }
 
-    private sealed class Hammer(ShopWorkers workers, TimeSpan time)
+    private sealed class Hammer(ShopWorkers workers)
     {
         // A writer for each product: what a product's stock is, all writers of it would have to agree on. Stock only grows.
         private readonly long[] _ids = new long[Products];
@@ -72,7 +76,7 @@ public sealed class HammerTests(ShopApp shop)
             }
         }
 
-        public async Task<Lags> RunAsync()
+        public async Task<Lags> RunAsync(TimeSpan time)
         {
             _lags = [];
             var end = _clock.Elapsed + time;
@@ -97,17 +101,20 @@ public sealed class HammerTests(ShopApp shop)
                 }
 
                 Interlocked.Increment(ref _writes);
+                // The lag is that of the first read which shows it, by when it was asked for.
+                var asked = _clock.Elapsed;
                 while ((int)(await watched.GetJsonAsync($"/products/{_ids[product]}"))["stock"]! < stock)
                 {
                     await Task.Delay(1);
+                    asked = _clock.Elapsed;
                 }
 
                 lock (_told)
                 {
-                    _lags.Add((_clock.Elapsed - told).TotalMilliseconds);
+                    _lags.Add((asked - told).TotalMilliseconds);
                 }
 
-                await Task.Delay(100 + (product * 7));
+                await Task.Delay(200 + (product * 7));
             }
         }
 
@@ -126,7 +133,7 @@ public sealed class HammerTests(ShopApp shop)
                 }
 
                 Interlocked.Increment(ref _reads);
-                await Task.Delay(dice.Below(20));
+                await Task.Delay(dice.Below(30));
             }
         }
 

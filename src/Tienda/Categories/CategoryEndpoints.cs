@@ -44,11 +44,14 @@ public static class CategoryEndpoints
     public static async Task<Results<Ok<Category>, Problem>> Update(
         [FromRoute(Name = "id_key")] long id, UpdateCategoryRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
         CategoryStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, new IfMatch(ifMatch), ct) is { } category ? TypedResults.Ok(category) : Problem.NotFound("category", id);
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), ct) is { } category
+            ? TypedResults.Ok(category)
+            : Problem.NotFound("category", id);
 
     /// <summary>Delete a category</summary>
     /// <remarks>A category with products or subcategories cannot be deleted.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, CategoryStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, CategoryStore store,
+        CancellationToken ct) =>
         await store.DeleteAsync(id, new IfMatch(ifMatch), ct) ? TypedResults.NoContent() : Problem.NotFound("category", id);
 }

@@ -81,8 +81,8 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
     public static IReadOnlyList<ProblemType> All { get; } =
     [
         MalformedRequest, Unauthenticated, InvalidCredentials, Forbidden, NotFound, MethodNotAllowed, NotAcceptable, RequestTimeout,
-        Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PreconditionFailed, PayloadTooLarge, UnsupportedMediaType,
-        InvalidValues, IdempotencyKeyReused, TooManyRequests, InternalError, Unavailable,
+        Duplicate, InUse, InsufficientStock, InactiveProduct, PriceMismatch, IllegalState, PreconditionFailed, PayloadTooLarge,
+        UnsupportedMediaType, InvalidValues, IdempotencyKeyReused, TooManyRequests, InternalError, Unavailable,
     ];
 
     /// <summary>The type for a bare status that the framework set, such as 405 from routing.</summary>

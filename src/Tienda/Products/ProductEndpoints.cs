@@ -65,6 +65,7 @@ public static class ProductEndpoints
     /// <summary>Delete a product</summary>
     /// <remarks>Its reviews go with it. A product that was sold cannot be deleted; set <c>active</c> to false instead.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ProductStore store, CancellationToken ct) =>
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ProductStore store,
+        CancellationToken ct) =>
         await store.DeleteAsync(id, new IfMatch(ifMatch), ct) ? TypedResults.NoContent() : Problem.NotFound("product", id);
 }

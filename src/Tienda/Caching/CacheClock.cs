@@ -23,6 +23,8 @@ public sealed class CacheClock(TimeProvider time)
     private volatile CacheEpoch _epoch = CacheEpoch.Unknown;
     private Snapshot? _polled;
     private long _notBefore = long.MinValue;
+
+    // Another one with every event that was applied, and whenever answers were forgotten with an incarnation.
     private long _version;
     private long _leaseBegan;
     private bool _leased;
@@ -30,12 +32,6 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _polled;
-
-    /// <summary>The incarnation of the log; empty while it is not known.</summary>
-    public string Incarnation => _epoch.Incarnation;
-
-    /// <summary>Events that were applied, and answers that were forgotten with an incarnation.</summary>
-    public long Version => Volatile.Read(ref _version);
 
     /// <summary>Whether the log has been asked a moment ago, without which nothing can be said about any answer.</summary>
     public bool IsLeased => Volatile.Read(ref _leased) && time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) <= Lease;

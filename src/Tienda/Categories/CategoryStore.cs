@@ -27,6 +27,7 @@ public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges change
     {
         fill.Shows(CacheTag.Categories);
         await using var batch = database.CreateBatch();
+        fill.AddTo(batch);
         batch.Then($"SELECT {Columns} FROM categories WHERE id_key = $1").With(id);
         return await batch.FirstAsync(Read, fill, ct);
     }

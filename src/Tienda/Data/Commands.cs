@@ -34,19 +34,10 @@ public static class Commands
         return await reader.FirstAsync(read, ct);
     }
 
-    /// <summary>The first row of the one read in a batch, stamped if the answer is to be kept; or null if there is none.</summary>
-    /// <param name="batch">Holds nothing but that statement.</param>
+    /// <summary>The first row of a read that <see cref="CacheFill.AddTo"/> stands before, or null if there is none.</summary>
     public static async Task<T?> FirstAsync<T>(this NpgsqlBatch batch, Func<NpgsqlDataReader, T> read, CacheFill fill, CancellationToken ct)
         where T : class
     {
-        if (fill.IsWanted)
-        {
-            var statement = batch.BatchCommands[0];
-            batch.BatchCommands.Clear();
-            fill.AddTo(batch);
-            batch.BatchCommands.Add(statement);
-        }
-
         await using var reader = await batch.ExecuteReaderAsync(ct);
         await fill.ReadAsync(reader, ct);
         return await reader.FirstAsync(read, ct);

@@ -93,6 +93,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         fill.Shows(CacheTag.Catalog);
         fill.Shows(CacheTag.Product(id));
         await using var batch = database.CreateBatch();
+        fill.AddTo(batch);
         batch.Then($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)").With(id).With(inactiveToo);
         return await batch.FirstAsync(Read, fill, ct);
     }

@@ -43,17 +43,10 @@ CREATE FUNCTION log_cache_event(changed text[]) RETURNS void LANGUAGE sql AS $$
     SELECT CASE WHEN cardinality(changed) > 1000 THEN ARRAY['catalog'] ELSE changed END WHERE cardinality(changed) > 0;
 $$;
 
-CREATE FUNCTION log_new_products() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION log_products_that_came_or_went() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_cache_event(array_agg('product:' || id_key) || array_agg('reviews:' || id_key) || ARRAY['products'])
-    FROM added HAVING count(*) > 0;
-    RETURN NULL;
-END $$;
-
-CREATE FUNCTION log_removed_products() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM log_cache_event(array_agg('product:' || id_key) || array_agg('reviews:' || id_key) || ARRAY['products'])
-    FROM removed HAVING count(*) > 0;
+    FROM changed HAVING count(*) > 0;
     RETURN NULL;
 END $$;
 
@@ -81,15 +74,9 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION log_new_reviews() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION log_reviews_that_came_or_went() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM log_cache_event(array_agg(DISTINCT 'reviews:' || product_id)) FROM added;
-    RETURN NULL;
-END $$;
-
-CREATE FUNCTION log_removed_reviews() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM log_cache_event(array_agg(DISTINCT 'reviews:' || product_id)) FROM removed;
+    PERFORM log_cache_event(array_agg(DISTINCT 'reviews:' || product_id)) FROM changed;
     RETURN NULL;
 END $$;
 
@@ -108,18 +95,18 @@ BEGIN
 END $$;
 
 CREATE TRIGGER log_cache_events_of_insert AFTER INSERT ON products
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION log_new_products();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_products_that_came_or_went();
 CREATE TRIGGER log_cache_events_of_delete AFTER DELETE ON products
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION log_removed_products();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_products_that_came_or_went();
 CREATE TRIGGER log_cache_events_of_update AFTER UPDATE ON products
     REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION log_changed_products();
 CREATE TRIGGER log_cache_events_of_truncate AFTER TRUNCATE ON products
     FOR EACH STATEMENT EXECUTE FUNCTION log_changed_table('catalog');
 
 CREATE TRIGGER log_cache_events_of_insert AFTER INSERT ON reviews
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION log_new_reviews();
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_reviews_that_came_or_went();
 CREATE TRIGGER log_cache_events_of_delete AFTER DELETE ON reviews
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION log_removed_reviews();
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION log_reviews_that_came_or_went();
 CREATE TRIGGER log_cache_events_of_update AFTER UPDATE ON reviews
     REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION log_changed_reviews();
 CREATE TRIGGER log_cache_events_of_truncate AFTER TRUNCATE ON reviews

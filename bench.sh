@@ -4,12 +4,13 @@
 # ./bench.sh denied [RUNS]    requests a second: refused by the rate limit, counted and answered, and not counted at all
 # ./bench.sh orders [RUNS]    orders a second over HTTP, against pgbench placing one order per transaction on the same database
 # ./bench.sh cache [RUNS]     cached answers a second, with log, metrics and rate limit, against bare Kestrel that sends the same bytes
+# ./bench.sh mix [RUNS]       share of cacheable reads answered without the database, four workers in the guide's mix of reads and orders
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 here=$PWD
 . scripts/tools.sh
 what=${1:-startup}
-[[ $what =~ ^(startup|denied|orders|cache)$ ]] || { say "usage: ./bench.sh startup|denied|orders|cache [RUNS]"; exit 2; }
+[[ $what =~ ^(startup|denied|orders|cache|mix)$ ]] || { say "usage: ./bench.sh startup|denied|orders|cache|mix [RUNS]"; exit 2; }
 runs=${2:-5} port=18765
 need_dotnet
 need_postgres
@@ -204,6 +205,57 @@ cache() {
     echo "| detail, shop | $(median < shop-detail) | $(ratio shop-detail bare-detail) |"
     echo
     echo "bytes allocated per answer: $(median < allocated); answers that were no hit: $(figure 'tienda_cache_reads_total{[^}]*result=.miss')"
+}
+# Four workers behind which nothing remembers for them; 400 users who wait as the guide's do, then 64 connections that do not.
+mix() {
+    command -v wrk >/dev/null || apt_install wrk
+    need_redis
+    cd "$folder"
+    export RATE_LIMIT_ENABLED=false ACCESS_LOG=false ADMIN_API_KEY="the-key-of-the-benchmark" JWT_SECRET="a-secret-for-the-benchmark-alone"
+    local seconds=${SECONDS_OF_MIX:-20} run pace worker socket peers=()
+    redis-server --port $((port + 9)) --bind 127.0.0.1 --save "" --appendonly no >/dev/null &
+    peers+=($!)
+    trap 'kill "${peers[@]}" $pid 2>/dev/null; wait; rm -rf "$folder"' EXIT
+    export REDIS_HOST=127.0.0.1 REDIS_PORT=$((port + 9))
+    start
+    socket=$(sed -n 5p "$(readlink -f data/postgres)/postmaster.pid")
+    as_postgres psql -q -h "$socket" -U tienda tienda -c "UPDATE products SET stock = 1000000, active = true"
+    for worker in 1 2 3; do
+        env POSTGRES_HOST="$socket" POSTGRES_USER=tienda POSTGRES_DB=tienda \
+            dotnet "$program" --port $((port + worker)) > "worker$worker" 2>&1 &
+        peers+=($!)
+        until curl -sf -o /dev/null "http://127.0.0.1:$((port + worker))/products"; do sleep 0.05; kill -0 $! || { cat "worker$worker"; exit 1; }; done
+    done
+    reads() { # of all workers, by result
+        for worker in 0 1 2 3; do curl -sf -H "X-API-Key: $ADMIN_API_KEY" "http://127.0.0.1:$((port + worker))/metrics"; done |
+            sed -nE 's/^tienda_cache_reads_total\{.*result="([a-z]+)".*\} ([0-9]+).*/\1 \2/p' | awk '{ n[$1] += $2 } END { for (r in n) print r, n[r] }'
+    }
+    echo "| mix | requests/s | errors | memory | redis | shared | miss | hit rate |"
+    echo "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for run in $(seq "$runs"); do
+        for pace in 1 0; do
+            reads > before
+            local wrks=()
+            for worker in 0 1 2 3; do
+                PACED=$pace WORKER=$worker wrk -t1 -c$((pace ? 100 : 16)) -d"$seconds" -s "$here/bench/mix.lua" --timeout 10s \
+                    "http://127.0.0.1:$((port + worker))" > "wrk$worker" &
+                wrks+=($!)
+            done
+            wait "${wrks[@]}"
+            reads > after
+            local rate errors
+            rate=$(awk '/^RESULT/ { n += $2 } END { print int(n) }' wrk?) errors=$(awk '/^RESULT/ { n += $3 } END { print n }' wrk?)
+            awk -v mix="$([ $pace = 1 ] && echo "400 users" || echo "64 connections")" -v rate="$rate" -v errors="$errors" '
+                NR == FNR { n[$1] -= $2; next }
+                { n[$1] += $2 }
+                END {
+                    for (r in n) all += n[r]
+                    hits = n["memory"] + n["redis"] + n["shared"] + n["stale"]
+                    printf "| %s | %d | %d | %.1f%% | %.1f%% | %.1f%% | %.1f%% | %.1f%% |\n", mix, rate, errors,
+                        100 * n["memory"] / all, 100 * n["redis"] / all, 100 * n["shared"] / all, 100 * n["miss"] / all, 100 * hits / all
+                }' before after
+        done
+    done
 }
 # The median of one file over that of another.
 ratio() { echo "$(median < "$1" | cut -d' ' -f1) $(median < "$2" | cut -d' ' -f1)" | awk '{ printf "%.2f", $1 / $2 }'; }

@@ -1,0 +1,46 @@
+-- The guide's mix over HTTP with wrk: three lists of 20 products, two products, one order in every six requests, at random; the orders of
+-- one to three lines over the 100 products of the demonstration data. From the environment: PACED=1 for users who wait one to three
+-- seconds before each request, ADMIN_API_KEY, under which the orders are placed.
+local paced = os.getenv("PACED") == "1"
+local threads = 0
+
+function setup(thread)
+    thread:set("id", threads)
+    threads = threads + 1
+end
+
+function init()
+    math.randomseed(os.time() * 64 + id + tonumber(os.getenv("WORKER")) * 8)
+    headers = { ["Content-Type"] = "application/json", ["X-API-Key"] = os.getenv("ADMIN_API_KEY") }
+end
+
+if paced then
+    function delay()
+        return math.random(1000, 3000)
+    end
+end
+
+local function order()
+    local lines, first = {}, math.random(1, 100)
+    for line = 1, math.random(1, 3) do
+        lines[line] = string.format('{"product_id":%d,"quantity":1}', (first + 31 * line) % 100 + 1)
+    end
+    return wrk.format("POST", "/orders", headers, string.format(
+        '{"client_id":%d,"delivery_method":1,"items":[%s]}', math.random(1, 20), table.concat(lines, ",")))
+end
+
+function request()
+    local task = math.random(1, 6)
+    if task <= 3 then
+        return wrk.format("GET", "/products?skip=0&limit=20")
+    elseif task <= 5 then
+        return wrk.format("GET", "/products/" .. math.random(1, 100))
+    end
+    return order()
+end
+
+function done(summary)
+    local errors = summary.errors
+    io.write(string.format("RESULT %.1f %d\n", summary.requests / (summary.duration / 1e6),
+        errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end

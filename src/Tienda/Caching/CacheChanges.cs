@@ -16,7 +16,9 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
         var change = new CacheChange(this);
         try
         {
-            return await change.RunAsync(batch, read, ct);
+            var answer = await change.RunAsync(batch, read, ct);
+            change.IsCommitted = true;
+            return answer;
         }
         finally
         {
@@ -77,10 +79,13 @@ public sealed class CacheChange(CacheChanges changes)
     private readonly List<CacheEvent> _events = [];
     private string? _incarnation;
 
+    /// <summary>Whether it is known to have been committed. If not, it may have been or not, and what it has left is not known.</summary>
+    internal bool IsCommitted { get; set; }
+
     /// <summary>Runs the transaction's last batch, and behind it the question for what the transaction has changed.</summary>
     public async Task<T> RunAsync<T>(NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct)
     {
-        batch.Then("SELECT incarnation, xid, tags FROM own_cache_events()");
+        batch.Then("SELECT incarnation, xid, tags, stock_changes FROM own_cache_events()");
         await using var reader = await batch.ExecuteReaderAsync(ct);
         var answer = await read(reader);
         do
@@ -104,6 +109,7 @@ public sealed class CacheChange(CacheChanges changes)
         try
         {
             await transaction.CommitAsync(CancellationToken.None);
+            IsCommitted = true;
         }
         finally
         {
@@ -115,7 +121,7 @@ public sealed class CacheChange(CacheChanges changes)
     {
         if (_events.Count > 0)
         {
-            changes.Apply(_incarnation, _events);
+            changes.Apply(_incarnation, IsCommitted ? _events : _events.ConvertAll(happened => happened with { Stock = [] }));
         }
     }
 
@@ -124,7 +130,7 @@ public sealed class CacheChange(CacheChanges changes)
         while (await reader.ReadAsync(ct))
         {
             _incarnation = reader.NullableString(0);
-            _events.Add(new CacheEvent(reader.GetFieldValue<ulong>(1), reader.GetFieldValue<string[]>(2)));
+            _events.Add(CacheEvent.Read(reader, 1));
         }
     }
 }

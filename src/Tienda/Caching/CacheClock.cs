@@ -55,13 +55,29 @@ public sealed class CacheClock(TimeProvider time)
             return true;
         }
 
-        if (!_epoch.Holds(entry.Stamp!, entry.Slots))
+        // Of what this look at the log saw, the epoch knows everything; so an answer that holds is as good as one that was read then.
+        var epoch = _epoch;
+        var (look, stamp) = (epoch.LastLook, entry.Stamp!);
+        if (!epoch.Holds(stamp, entry.Slots))
         {
             return false;
         }
 
+        entry.Stamp = stamp.At(look!);
         Volatile.Write(ref entry.HeldAt, version);
         return true;
+    }
+
+    /// <summary>An answer that no longer holds with the stocks of now, if nothing else in it has changed.</summary>
+    public CacheEntry? Renew(CacheEntry entry)
+    {
+        (StockNow[] Stocks, CacheStamp Stamp)? now;
+        lock (_gate)
+        {
+            now = _epoch.Renew(entry);
+        }
+
+        return now is { } known ? entry.With(known.Stocks, known.Stamp) : null;
     }
 
     /// <summary>Takes what a look at the log found.</summary>
@@ -82,26 +98,28 @@ public sealed class CacheClock(TimeProvider time)
 
             if (_polled is null)
             {
-                _epoch = new CacheEpoch(poll.Incarnation, poll.PrunedBelow);
-                _early.ForEach(early => _epoch.Add(early.Events));
+                var epoch = new CacheEpoch(poll.Incarnation, poll.PrunedBelow);
+                epoch.Begin(poll.Snapshot, poll.Events);
+                _early.ForEach(early => epoch.Add(early.Events));
                 _early.Clear();
+                _epoch = epoch;
             }
             else if (poll.Incarnation != _epoch.Incarnation || poll.PrunedBelow > _polled.Xmin)
             {
                 ForgetAll();
                 return false;
             }
+            else
+            {
+                _epoch.Add(poll.Events);
+                _epoch.Take(poll.Snapshot);
+            }
 
-            _epoch.Add(poll.Events);
-            _epoch.Fold(poll.Snapshot);
+            // Also without events: whoever is found to hold now moves on with the log.
+            Interlocked.Increment(ref _version);
             _polled = poll.Snapshot;
             Volatile.Write(ref _leaseBegan, started);
             Volatile.Write(ref _leased, true);
-            if (poll.Events.Count > 0)
-            {
-                Interlocked.Increment(ref _version);
-            }
-
             return true;
         }
     }
@@ -191,6 +209,3 @@ public sealed class CacheClock(TimeProvider time)
         Interlocked.Increment(ref _version);
     }
 }
-
-/// <summary>When an answer was read, in the time of the database.</summary>
-public sealed record CacheStamp(string Incarnation, Snapshot Snapshot);

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using Tienda.Data;
 
 namespace Tienda.Caching;
 
@@ -16,6 +17,7 @@ public sealed class CacheEntry
     private const int BrotliQuality = 5;
     private const int Overhead = 600;
     private const int BytesOfTag = 40;
+    private const int BytesOfStock = 16;
 
     private byte[]? _brotli;
     private byte[]? _gzip;
@@ -45,8 +47,20 @@ public sealed class CacheEntry
 
     public string EtagOfGzip { get; }
 
-    /// <summary>Null for an answer that is given once and not kept.</summary>
-    public CacheStamp? Stamp { get; init; }
+    /// <summary>
+    /// Null for an answer that is given once and not kept. A later one takes its place when the answer is found to hold at a later moment.
+    /// </summary>
+    public CacheStamp? Stamp
+    {
+        get => Volatile.Read(ref field);
+        set => Volatile.Write(ref field, value);
+    }
+
+    /// <summary>The versions of the stocks that the body shows, in its order.</summary>
+    public IReadOnlyList<ShownStock> Stock { get; init; } = [];
+
+    /// <summary>When it was last put into Redis; Unix time in milliseconds.</summary>
+    public long SharedAt { get; set; }
 
     public IReadOnlyList<string> Tags
     {
@@ -67,7 +81,7 @@ public sealed class CacheEntry
     public long ExpiresAt { get; init; }
 
     /// <summary>The compressed forms count as half of the body each; one that would be larger is not kept.</summary>
-    public int Size => (2 * Body.Length) + Overhead + (BytesOfTag * Tags.Count);
+    public int Size => (2 * Body.Length) + Overhead + (BytesOfTag * Tags.Count) + (BytesOfStock * Stock.Count);
 
     /// <summary>The body in brotli (RFC 7932), made once; null if that is not worth it.</summary>
     public byte[]? Brotli => Compressed(ref _brotli, CompressBrotli);
@@ -98,6 +112,22 @@ public sealed class CacheEntry
         }
 
         return Base64Url.EncodeToString(hash[..16]);
+    }
+
+    /// <summary>The same answer with these stocks, or null if it cannot be made of this one.</summary>
+    public CacheEntry? With(StockNow[] stocks, CacheStamp stamp)
+    {
+        var changes = Array.Exists(stocks, stock => stock.Stock is not null);
+        return (changes ? StockInJson.Write(Body, stocks) : Body) is not { } body
+            ? null
+            : new CacheEntry(body, Absent, Link, Total)
+            {
+                Stamp = stamp,
+                Tags = Tags,
+                Stock = [.. stocks.Select(stock => stock.Shown)],
+                ExpiresAt = ExpiresAt,
+                SharedAt = SharedAt,
+            };
     }
 
     // Two requests at the same moment may both make it; they make the same.

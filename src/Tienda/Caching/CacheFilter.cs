@@ -64,6 +64,7 @@ public sealed class CacheFilter(ResponseCache cache) : IEndpointFilter
         {
             Stamp = fill.Snapshot is { } snapshot ? new CacheStamp(fill.Incarnation!, snapshot) : null,
             Tags = [.. fill.Tags],
+            Stock = [.. fill.Stock],
             ExpiresAt = lead.Key is { } key ? cache.ExpiryOf(key) : 0,
         };
     }

@@ -7,7 +7,8 @@ namespace Tienda.Caching;
 
 /// <summary>
 /// Tells the other processes of a change at once, over Redis. A message that is lost, late or doubled does no harm: each process reads the
-/// log as well. One message is a line for the sender and its incarnation, and a line for each event: its transaction and its tags.
+/// log as well. One message is a line for the sender and its incarnation, and a line for each event: its transaction, its tags, and
+/// <c>=product:version:stock</c> for each stock.
 /// </summary>
 public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetrics metrics) : BackgroundService
 {
@@ -26,6 +27,10 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
         foreach (var happened in events)
         {
             text.Append('\n').Append(CultureInfo.InvariantCulture, $"{happened.Xid} ").AppendJoin(' ', happened.Tags);
+            foreach (var stock in happened.Stock)
+            {
+                text.Append(CultureInfo.InvariantCulture, $" ={stock.ProductId}:{stock.Version}:{stock.Stock}");
+            }
         }
 
         redis.Tell(Channel, text.ToString());
@@ -44,14 +49,28 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
         var events = new List<CacheEvent>(lines.Length - 1);
         foreach (var line in lines.AsSpan(1))
         {
-            if (line.Split(' ') is [var xid, .. var tags]
+            if (line.Split(' ') is [var xid, .. var words]
                 && ulong.TryParse(xid, NumberStyles.None, CultureInfo.InvariantCulture, out var transaction))
             {
-                events.Add(new CacheEvent(transaction, tags));
+                events.Add(new CacheEvent(
+                    transaction,
+                    [.. words.Where(word => !IsStock(word))],
+                    [.. words.Where(IsStock).Select(Stock)]));
             }
         }
 
         metrics.NoteEvents(CacheMetrics.FromRedis, events.Count);
         clock.Hear(incarnation, events);
+    }
+
+    private static bool IsStock(string word) => word.StartsWith('=');
+
+    private static StockChange Stock(string word)
+    {
+        var numbers = word[1..].Split(':');
+        return new StockChange(
+            long.Parse(numbers[0], CultureInfo.InvariantCulture),
+            long.Parse(numbers[1], CultureInfo.InvariantCulture),
+            int.Parse(numbers[2], CultureInfo.InvariantCulture));
     }
 }

@@ -65,9 +65,9 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
             }
 
             // If not, something changed while it was read, and it may not be in it. The next flight begins later than this request.
-            if (cache.Includes(entry, flight, arrival))
+            if (cache.ForLatecomer(entry, flight, arrival) is { } shared)
             {
-                await GiveAsync(context, entry, CacheResult.Shared, null);
+                await GiveAsync(context, shared, CacheResult.Shared, null);
                 return;
             }
         }

@@ -32,18 +32,22 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
         if (entry.Body.Length <= LargestBody && left > TimeSpan.Zero && redis.Database is { } database)
         {
             database.StringSet(key, Write(entry), left, flags: CommandFlags.FireAndForget);
+            entry.SharedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         }
     }
 
     private byte[] Write(CacheEntry entry)
     {
+        var stamp = entry.Stamp!;
         var head = JsonSerializer.SerializeToUtf8Bytes(
             new KeptAnswerHead
             {
                 Writer = _writer,
-                Incarnation = entry.Stamp!.Incarnation,
-                Snapshot = entry.Stamp.Snapshot.ToString(),
+                Incarnation = stamp.Incarnation,
+                Snapshot = stamp.Snapshot.ToString(),
+                Besides = stamp.Besides is { Length: > 0 } besides ? besides : null,
                 Tags = [.. entry.Tags],
+                Stock = entry.Stock.Count == 0 ? null : [.. entry.Stock.Select(shown => new[] { shown.ProductId, shown.Version })],
                 ExpiresAt = entry.ExpiresAt,
                 Absent = entry.Absent,
                 Link = entry.Link,
@@ -71,12 +75,13 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
 
             return new CacheEntry(value[(end + 1)..], head.Absent, head.Link, head.Total)
             {
-                Stamp = new CacheStamp(head.Incarnation, Snapshot.Parse(head.Snapshot)),
+                Stamp = new CacheStamp(head.Incarnation, Snapshot.Parse(head.Snapshot)) { Besides = head.Besides ?? [] },
                 Tags = head.Tags,
+                Stock = [.. (head.Stock ?? []).Select(shown => new ShownStock(shown[0], shown[1]))],
                 ExpiresAt = head.ExpiresAt,
             };
         }
-        catch (Exception strange) when (strange is JsonException or FormatException or OverflowException)
+        catch (Exception strange) when (strange is JsonException or FormatException or OverflowException or IndexOutOfRangeException)
         {
             return null;
         }
@@ -92,7 +97,13 @@ public sealed record KeptAnswerHead
 
     public required string Snapshot { get; init; }
 
+    /// <summary>Transactions that the snapshot does not show and the answer does.</summary>
+    public ulong[]? Besides { get; init; }
+
     public required string[] Tags { get; init; }
+
+    /// <summary>Id and version of each stock that the body shows.</summary>
+    public long[][]? Stock { get; init; }
 
     public required long ExpiresAt { get; init; }
 

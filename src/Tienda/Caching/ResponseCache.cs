@@ -11,6 +11,8 @@ public sealed class ResponseCache(
     AnswerMemory memory, RedisLevel redis, CacheClock clock, CacheMetrics metrics, Settings settings, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, Flight> _flights = new();
+    private const long MillisecondsBetweenShares = 1000;
+
     private long _lastFlight;
 
     /// <summary>The number of the latest flight; one with a higher number begins later than now.</summary>
@@ -21,38 +23,37 @@ public sealed class ResponseCache(
     public CacheEntry? Find(ReadOnlySpan<char> key, out TimeSpan? stale)
     {
         stale = null;
-        return memory.TryGet(key, out var entry) && CanGive(entry, CacheResult.Memory, out stale) ? entry : null;
+        return memory.TryGet(key, out var entry) ? Current(key, entry, CacheResult.Memory, out stale) : null;
     }
 
     /// <summary>The same a moment later, for a request that was already counted.</summary>
     public CacheEntry? FindAgain(string key, out TimeSpan? stale)
     {
         stale = null;
-        return memory.TryGet(key, out var entry) && CanGive(entry, null, out stale) ? entry : null;
+        return memory.TryGet(key, out var entry) ? Current(key, entry, null, out stale) : null;
     }
 
     /// <summary>The answer in Redis, if it can be given; it is kept in memory then.</summary>
     public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindInRedisAsync(string key)
     {
-        if (await redis.GetAsync(key) is not { } entry
-            || !CanGive(entry, CacheResult.Redis, out var stale))
+        if (await redis.GetAsync(key) is not { } entry || Current(key, entry, CacheResult.Redis, out var stale) is not { } current)
         {
             return default;
         }
 
-        memory.Set(key, entry);
-        return (entry, stale);
+        memory.Set(key, current);
+        return (current, stale);
     }
 
     /// <summary>Keeps an answer that was just read, unless something in it has changed since.</summary>
     public void Keep(string key, CacheEntry entry)
     {
         clock.See(entry.Stamp!.Incarnation);
-        if (clock.Holds(entry))
+        if (UpToDate(entry) is { } current)
         {
             metrics.NoteFill();
-            memory.Set(key, entry);
-            redis.Set(key, entry);
+            memory.Set(key, current);
+            redis.Set(key, current);
         }
     }
 
@@ -77,32 +78,54 @@ public sealed class ResponseCache(
         flight.Landed.TrySetResult(entry);
     }
 
-    /// <summary>Whether what a flight brought can be given to a request that came when it was already under way.</summary>
-    public bool Includes(CacheEntry entry, Flight flight, long lastFlightAtArrival) =>
-        flight.Number > lastFlightAtArrival || (clock.IsLeased && entry.Stamp is not null && clock.Holds(entry));
+    /// <summary>What a flight brought, if it can be given to a request that came when the flight was already under way.</summary>
+    public CacheEntry? ForLatecomer(CacheEntry entry, Flight flight, long lastFlightAtArrival) =>
+        flight.Number > lastFlightAtArrival ? entry
+        : clock.IsLeased && entry.Stamp is not null ? UpToDate(entry)
+        : null;
 
-    private bool CanGive(CacheEntry entry, CacheResult? level, out TimeSpan? stale)
+    private CacheEntry? Current(ReadOnlySpan<char> key, CacheEntry entry, CacheResult? level, out TimeSpan? stale)
     {
         stale = null;
-        if (clock.IsLeased)
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        if (!clock.IsLeased)
         {
-            if (!clock.Holds(entry))
-            {
-                if (level is { } rejecting)
-                {
-                    metrics.NoteRejection(rejecting);
-                }
-
-                return false;
-            }
-
-            return entry.ExpiresAt > time.GetUtcNow().ToUnixTimeMilliseconds();
+            // The database is away, and nobody can say whether anything has changed.
+            stale = clock.SinceLease;
+            return clock.IsCutOff && stale.Value.TotalSeconds <= settings.Cache.StaleIfErrorSeconds ? UpToDate(entry) : null;
         }
 
-        // The database is away, and nobody can say whether anything has changed.
-        stale = clock.SinceLease;
-        return clock.IsCutOff && stale.Value.TotalSeconds <= settings.Cache.StaleIfErrorSeconds && clock.Holds(entry);
+        var current = UpToDate(entry);
+        if (current is null && level is { } rejecting)
+        {
+            metrics.NoteRejection(rejecting);
+        }
+
+        if (current is null || current.ExpiresAt <= now)
+        {
+            return null;
+        }
+
+        if (current != entry)
+        {
+            Replace(key.ToString(), current, now);
+        }
+
+        return current;
     }
+
+    // Every process brings up to date what it has; the others need it only to begin with.
+    private void Replace(string key, CacheEntry renewed, long now)
+    {
+        metrics.NoteRenewal();
+        memory.Set(key, renewed);
+        if (now - renewed.SharedAt >= MillisecondsBetweenShares)
+        {
+            redis.Set(key, renewed);
+        }
+    }
+
+    private CacheEntry? UpToDate(CacheEntry entry) => clock.Holds(entry) ? entry : clock.Renew(entry);
 }
 
 /// <summary>A read of the database that several requests wait for.</summary>

@@ -8,6 +8,7 @@ namespace Tienda.Data;
 public sealed class CacheFill
 {
     private readonly List<string> _tags = [];
+    private readonly List<ShownStock> _stock = [];
 
     /// <summary>Whether anybody will keep the answer. If not, nothing is added to the read.</summary>
     public bool IsWanted { get; set; }
@@ -18,6 +19,9 @@ public sealed class CacheFill
     public string? Incarnation { get; private set; }
 
     public IReadOnlyList<string> Tags => _tags;
+
+    /// <summary>Of every product that the answer shows, in the answer's order.</summary>
+    public IReadOnlyList<ShownStock> Stock => _stock;
 
     /// <summary>
     /// Adds the question for the snapshot, before the statements that read. Each statement of a batch sees at least what the one before
@@ -49,4 +53,10 @@ public sealed class CacheFill
 
     /// <summary>Says what the answer shows or depends on.</summary>
     public void Shows(string tag) => _tags.Add(tag);
+
+    /// <summary>Says of which version the stock of a product is that the answer shows.</summary>
+    public void ShowsStock(long productId, long version) => _stock.Add(new ShownStock(productId, version));
 }
+
+/// <summary>The version of a product's stock that an answer shows.</summary>
+public readonly record struct ShownStock(long ProductId, long Version);

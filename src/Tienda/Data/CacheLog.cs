@@ -6,7 +6,30 @@ namespace Tienda.Data;
 /// <summary>A committed change of what caches show.</summary>
 /// <param name="Xid">The transaction.</param>
 /// <param name="Tags">What changed; see docs/caching.md.</param>
-public sealed record CacheEvent(ulong Xid, string[] Tags);
+/// <param name="Stock">What is left of the products of which nothing but the stock has changed.</param>
+public sealed record CacheEvent(ulong Xid, string[] Tags, StockChange[] Stock)
+{
+    public CacheEvent(ulong xid, params string[] tags) : this(xid, tags, [])
+    {
+    }
+
+    /// <summary>Reads the columns xid, tags and stock_changes.</summary>
+    public static CacheEvent Read(NpgsqlDataReader row, int firstColumn)
+    {
+        var changes = row.IsDBNull(firstColumn + 2) ? new long[0, 3] : row.GetFieldValue<long[,]>(firstColumn + 2);
+        var stock = new StockChange[changes.GetLength(0)];
+        for (var i = 0; i < stock.Length; i++)
+        {
+            stock[i] = new StockChange(changes[i, 0], changes[i, 1], (int)changes[i, 2]);
+        }
+
+        return new CacheEvent(row.GetFieldValue<ulong>(firstColumn), row.GetFieldValue<string[]>(firstColumn + 1), stock);
+    }
+}
+
+/// <summary>The stock of a product as a transaction has left it.</summary>
+/// <param name="Version">Of the product's stock; what it changed had the number before.</param>
+public readonly record struct StockChange(long ProductId, long Version, int Stock);
 
 /// <summary>What one look at the log found.</summary>
 /// <param name="Since">What the look before saw, or null if this one began at the start of the log.</param>
@@ -25,7 +48,7 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
     // One statement has one snapshot: what is not in it is asked for the next time.
     private const string Look =
         """
-        SELECT n.snapshot::text, n.incarnation, n.pruned_below, e.xid, e.tags
+        SELECT n.snapshot::text, n.incarnation, n.pruned_below, e.xid, e.tags, e.stock_changes
         FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 AND NOT pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
         """;
 
@@ -74,7 +97,7 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
             poll ??= new LogPoll(since, row.GetString(1), Snapshot.Parse(row.GetString(0)), row.GetFieldValue<ulong>(2), events);
             if (!row.IsDBNull(3))
             {
-                events.Add(new CacheEvent(row.GetFieldValue<ulong>(3), row.GetFieldValue<string[]>(4)));
+                events.Add(CacheEvent.Read(row, 3));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
 
@@ -22,6 +23,10 @@ public sealed record Product
 
     /// <summary>Units that can be ordered now, exact at the moment of the answer.</summary>
     public required int Stock { get; init; }
+
+    /// <summary>One more with every change of the stock; for the cache.</summary>
+    [JsonIgnore]
+    public long StockVersion { get; init; }
 
     public required long? CategoryId { get; init; }
 

@@ -10,7 +10,8 @@ namespace Tienda.Products;
 public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns =
-        "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at";
+        "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at, "
+        + "stock_version";
 
     private const string LockSql = $"SELECT {Columns} FROM products WHERE id_key = $1 FOR UPDATE";
 
@@ -85,6 +86,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         foreach (var product in page.Items)
         {
             fill.Shows(CacheTag.Product(product.IdKey));
+            fill.ShowsStock(product.IdKey, product.StockVersion);
         }
     }
 
@@ -95,7 +97,13 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         await using var batch = database.CreateBatch();
         fill.AddTo(batch);
         batch.Then($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)").With(id).With(inactiveToo);
-        return await batch.FirstAsync(Read, fill, ct);
+        var product = await batch.FirstAsync(Read, fill, ct);
+        if (product is not null)
+        {
+            fill.ShowsStock(id, product.StockVersion);
+        }
+
+        return product;
     }
 
     public async Task<Product> CreateAsync(CreateProductRequest request, CancellationToken ct)
@@ -187,6 +195,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         RatingCount = row.GetInt32(9),
         CreatedAt = row.GetDateTime(10),
         UpdatedAt = row.GetDateTime(11),
+        StockVersion = row.GetInt64(12),
     };
 
     private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);

@@ -35,6 +35,7 @@ public sealed class CacheMetrics
     private readonly Counter<long> _events;
     private long _heard;
     private long _fills;
+    private long _renewals;
     private long _rejectedInMemory;
     private long _rejectedFromRedis;
 
@@ -48,6 +49,11 @@ public sealed class CacheMetrics
             "{request}",
             "Cacheable reads by how they were answered.");
         _meter.CreateObservableCounter("tienda.cache.fills", () => Fills, "{answer}", "Answers that were kept.");
+        _meter.CreateObservableCounter(
+            "tienda.cache.renewals",
+            () => Volatile.Read(ref _renewals),
+            "{answer}",
+            "Kept answers whose stocks were brought up to date without asking the database.");
         _meter.CreateObservableCounter(
             "tienda.cache.rejections",
             () => new[]
@@ -72,6 +78,8 @@ public sealed class CacheMetrics
     public void Note(CacheResult result) => Interlocked.Increment(ref _reads[(int)result]);
 
     public void NoteFill() => Interlocked.Increment(ref _fills);
+
+    public void NoteRenewal() => Interlocked.Increment(ref _renewals);
 
     public void NoteRejection(CacheResult level) =>
         Interlocked.Increment(ref level == CacheResult.Memory ? ref _rejectedInMemory : ref _rejectedFromRedis);

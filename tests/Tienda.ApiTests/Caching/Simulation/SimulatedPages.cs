@@ -25,6 +25,7 @@ public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPag
         {
             Stamp = fill.Snapshot is { } snapshot ? new CacheStamp(fill.Incarnation!, snapshot) : null,
             Tags = [.. fill.Tags],
+            Stock = [.. fill.Stock],
             ExpiresAt = TimeProvider.System.GetUtcNow().AddHours(1).ToUnixTimeMilliseconds(),
         };
     }

@@ -109,9 +109,9 @@ public sealed class SimulatedProcess : IAsyncDisposable
         foreach (var joined in _reads.Where(r => r.Flight == lead.Flight).ToList())
         {
             _reads.Remove(joined);
-            if (Cache.Includes(entry, joined.Flight!, joined.Arrival))
+            if (Cache.ForLatecomer(entry, joined.Flight!, joined.Arrival) is { } shared)
             {
-                Check(joined.Page, entry, joined.Known, "shared read");
+                Check(joined.Page, shared, joined.Known, "shared read");
             }
             else
             {

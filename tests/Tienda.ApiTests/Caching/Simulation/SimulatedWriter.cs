@@ -67,6 +67,13 @@ public sealed class SimulatedWriter : IAsyncDisposable
             return;
         }
 
+        if (_dice.Chance(40))
+        {
+            // As an order does: nothing but the stock.
+            await ExecuteAsync($"UPDATE products SET stock = {_dice.Below(4)} WHERE id_key = {id}");
+            return;
+        }
+
         await ExecuteAsync(_dice.Below(16) switch
         {
             0 or 1 => $"UPDATE products SET price = {500 + _dice.Below(1000)} WHERE id_key = {id}",
@@ -94,12 +101,12 @@ public sealed class SimulatedWriter : IAsyncDisposable
             await _change.RunAsync(batch, CancellationToken.None);
         }
 
-        await using var command = new NpgsqlCommand("SELECT incarnation, xid, tags FROM own_cache_events()", _connection);
+        await using var command = new NpgsqlCommand("SELECT incarnation, xid, tags, stock_changes FROM own_cache_events()", _connection);
         await using var row = await command.ExecuteReaderAsync();
         while (await row.ReadAsync())
         {
             _incarnation = row.NullableString(0);
-            _events.Add(new CacheEvent(row.GetFieldValue<ulong>(1), row.GetFieldValue<string[]>(2)));
+            _events.Add(CacheEvent.Read(row, 1));
         }
     }
 

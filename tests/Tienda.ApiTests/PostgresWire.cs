@@ -2,7 +2,10 @@ using System.Net.Sockets;
 
 namespace Tienda.ApiTests;
 
-/// <summary>Stands between a shop and PostgreSQL, and keeps back, loses or blocks what goes over the wire.</summary>
+/// <summary>
+/// Stands between a shop and PostgreSQL: keeps back, loses or blocks what goes over the wire, and counts round trips, which is each time the
+/// client speaks after the server has spoken. Those of the reader of the log do not count; it asks twice a second, whoever sends requests.
+/// </summary>
 public sealed class PostgresWire : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-wire-").FullName;
@@ -12,6 +15,7 @@ public sealed class PostgresWire : IAsyncDisposable
     private readonly Lock _gate = new();
     private WireTrap? _trap;
     private TaskCompletionSource? _block;
+    private int _roundTrips;
 
     public PostgresWire(string serverFolder)
     {
@@ -23,6 +27,9 @@ public sealed class PostgresWire : IAsyncDisposable
 
     /// <summary>The folder to give as the database's host.</summary>
     public string Host => _folder;
+
+    /// <summary>Round trips since the last call.</summary>
+    public int TakeRoundTrips() => Interlocked.Exchange(ref _roundTrips, 0);
 
     /// <summary>Keeps back the answers to the next request on any connection but that of the log, until it is told otherwise.</summary>
     public WireTrap HoldNext()
@@ -68,8 +75,8 @@ public sealed class PostgresWire : IAsyncDisposable
             var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await server.ConnectAsync(new UnixDomainSocketEndPoint(_server), _stop.Token);
             var connection = new Connection();
-            _ = ForwardAsync(client, server, sent => Catch(connection, sent));
-            _ = ForwardAsync(server, client, _ => connection.Trap);
+            _ = ForwardAsync(client, server, sent => FromClient(connection, sent));
+            _ = ForwardAsync(server, client, _ => FromServer(connection));
         }
     }
 
@@ -98,12 +105,23 @@ public sealed class PostgresWire : IAsyncDisposable
     }
 
     // What the client says passes; the connection's answers from now on are in the trap.
-    private WireTrap? Catch(Connection connection, ReadOnlyMemory<byte> sent)
+    private WireTrap? FromClient(Connection connection, ReadOnlyMemory<byte> sent)
     {
         connection.IsLog |= sent.Span.IndexOf("tienda-cache"u8) >= 0;
+        if (connection.IsLog)
+        {
+            return null;
+        }
+
+        if (connection.ServerSpokeLast)
+        {
+            connection.ServerSpokeLast = false;
+            Interlocked.Increment(ref _roundTrips);
+        }
+
         lock (_gate)
         {
-            if (_trap is not null && !connection.IsLog)
+            if (_trap is not null)
             {
                 (connection.Trap, _trap) = (_trap, null);
             }
@@ -112,11 +130,19 @@ public sealed class PostgresWire : IAsyncDisposable
         return null;
     }
 
+    private static WireTrap? FromServer(Connection connection)
+    {
+        connection.ServerSpokeLast = true;
+        return connection.Trap;
+    }
+
     private sealed class Connection
     {
         public volatile WireTrap? Trap;
 
         public volatile bool IsLog;
+
+        public volatile bool ServerSpokeLast = true;
     }
 }
 

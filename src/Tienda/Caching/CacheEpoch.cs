@@ -63,7 +63,7 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
         return true;
     }
 
-    /// <summary>The stocks and the stamp of an answer with the changes that it had not seen; null if they change more than stocks.</summary>
+    /// <summary>An answer's stocks and stamp with the changes that it had not seen; null if they change more than stocks.</summary>
     public (StockNow[] Stocks, CacheStamp Stamp)? Renew(CacheEntry entry)
     {
         var stamp = entry.Stamp!;

@@ -51,7 +51,7 @@ public sealed class CacheMetrics
         _meter.CreateObservableCounter("tienda.cache.fills", () => Fills, "{answer}", "Answers that were kept.");
         _meter.CreateObservableCounter(
             "tienda.cache.renewals",
-            () => Volatile.Read(ref _renewals),
+            () => Renewals,
             "{answer}",
             "Kept answers whose stocks were brought up to date without asking the database.");
         _meter.CreateObservableCounter(
@@ -66,6 +66,8 @@ public sealed class CacheMetrics
     }
 
     public long Fills => Volatile.Read(ref _fills);
+
+    public long Renewals => Volatile.Read(ref _renewals);
 
     public long Rejections => Volatile.Read(ref _rejectedInMemory) + Volatile.Read(ref _rejectedFromRedis);
 

@@ -54,6 +54,34 @@ public sealed class CachedReadTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task A_sale_is_in_the_next_answer_and_the_database_is_not_asked_for_it()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        using var anyone = own.Anonymous();
+        var buyer = (await own.Given.ClientAsync()).Id();
+        var (few, many) = (await own.Given.ProductAsync(stock: 3), await own.Given.ProductAsync(stock: 1000));
+        string[] paths = ["/products?limit=5", $"/products/{few.Id()}", "/products?in_stock=true"];
+        foreach (var path in paths)
+        {
+            using var answer = await anyone.GottenAsync(path);
+        }
+
+        for (var sold = 1; sold <= 3; sold++)
+        {
+            await own.Given.OrderForAsync(buyer, (few, 1), (many, 1)).ShouldBeAsync(201);
+            foreach (var path in paths)
+            {
+                using var answer = await anyone.GottenAsync(path);
+                using var fresh = await anyone.GottenAsync(path.Replace("/products", "/Products", StringComparison.Ordinal));
+                Assert.Equal(await fresh.Content.ReadAsStringAsync(Ct), await answer.Content.ReadAsStringAsync(Ct));
+                Assert.Equal(fresh.Headers.ETag, answer.Headers.ETag);
+                // The last one takes the product out of what is in stock; which page takes its place has to be read.
+                Assert.Equal(sold == 3 && path.EndsWith("=true", StringComparison.Ordinal) ? "false" : "true", Hit(answer));
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_client_who_has_the_answer_is_told_so()
     {
         var path = await NewProductAsync();

@@ -12,7 +12,7 @@ public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
 {
     private WebApplication _app = null!;
 
-    public RoundTripCounter Wire { get; private set; } = null!;
+    public PostgresWire Wire { get; private set; } = null!;
 
     public HttpClient Http { get; private set; } = null!;
 
@@ -23,7 +23,7 @@ public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Wire = new RoundTripCounter(shop.Postgres.Server("shop").Host);
+        Wire = new PostgresWire(shop.Postgres.Server("shop").Host);
         (_app, Http) = await ShopApp.OpenShopAsync(shop.Postgres.Server("shop") with { Host = Wire.Host });
     }
 
@@ -83,12 +83,12 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     {
         await SendAsync(await Operations.Examples[operation](shop.Given));
         var example = await Operations.Examples[operation](shop.Given);
-        counted.Wire.Take();
+        counted.Wire.TakeRoundTrips();
 
         using var response = await SendAsync(example);
 
         Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
-        Assert.InRange(counted.Wire.Take(), NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
+        Assert.InRange(counted.Wire.TakeRoundTrips(), NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
     }
 
     [Theory]

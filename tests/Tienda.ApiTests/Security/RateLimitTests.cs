@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
-using Tienda.ApiTests.Contract;
 using Tienda.ApiTests.Data;
 using Tienda.Hosting;
 
@@ -144,20 +143,20 @@ public sealed class RateLimitTests(ShopApp shop)
     [Fact]
     public async Task A_refused_request_asks_the_database_nothing()
     {
-        await using var wire = new RoundTripCounter(shop.Postgres.Server("shop").Host);
+        await using var wire = new PostgresWire(shop.Postgres.Server("shop").Host);
         await using var limited = await LimitedShop.OpenAsync(shop, calls: 2, shop.Postgres.Server("shop") with { Host = wire.Host });
         for (var i = 0; i < 2; i++)
         {
             await limited.Stranger.GetAsync("/products?limit=1", Ct).ShouldBeAsync(200);
         }
 
-        wire.Take();
+        wire.TakeRoundTrips();
         for (var i = 0; i < 50; i++)
         {
             await limited.Stranger.GetAsync("/products?limit=1", Ct).ShouldBeAsync(429);
         }
 
-        Assert.Equal(0, wire.Take());
+        Assert.Equal(0, wire.TakeRoundTrips());
     }
 
     [Fact]

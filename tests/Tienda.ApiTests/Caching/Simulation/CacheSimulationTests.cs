@@ -39,6 +39,7 @@ public sealed class CacheSimulationTests(ShopApp shop)
 
         // Otherwise all of the above would hold of a cache that keeps nothing.
         Assert.True(simulation.Compared > Rounds * 10, $"only {simulation.Compared} answers were there to be compared");
+        Assert.True(simulation.Renewed > Rounds, $"only {simulation.Renewed} answers were brought up to date");
     }
 
     private static async Task PrepareAsync(NpgsqlDataSource database)
@@ -65,6 +66,8 @@ public sealed class CacheSimulationTests(ShopApp shop)
         private readonly List<SimulatedWriter> _writers = [];
 
         public int Compared { get; private set; }
+
+        public long Renewed { get; private set; }
 
         public async Task RunAsync(int steps, string name)
         {
@@ -160,7 +163,12 @@ public sealed class CacheSimulationTests(ShopApp shop)
 
         private async Task EndAsync(SimulatedWriter writer)
         {
-            await (dice.Chance(15) ? writer.RollBackAsync() : writer.CommitAsync(_processes));
+            await (dice.Below(20) switch
+            {
+                < 3 => writer.RollBackAsync(),
+                3 => writer.LoseAsync(database),
+                _ => writer.CommitAsync(_processes),
+            });
             _writers.Remove(writer);
             await writer.DisposeAsync();
         }
@@ -252,6 +260,7 @@ public sealed class CacheSimulationTests(ShopApp shop)
                 Compared += await _processes[i].CompareAsync(_pages, $"{name}: process {i}");
             }
 
+            Renewed = Math.Max(Renewed, _processes.Sum(process => process.Metrics.Renewals));
             await _processes[^1].DisposeAsync();
             _processes.RemoveAt(_processes.Count - 1);
         }

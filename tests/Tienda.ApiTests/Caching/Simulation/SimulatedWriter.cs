@@ -121,6 +121,17 @@ public sealed class SimulatedWriter : IAsyncDisposable
         }
     }
 
+    /// <summary>Loses its connection with the commit on the way, which therefore is none; but the process cannot know that.</summary>
+    public async Task LoseAsync(NpgsqlDataSource connections)
+    {
+        await using (var end = connections.CreateCommand($"SELECT pg_terminate_backend({_connection.ProcessID}, 1000)"))
+        {
+            await end.ExecuteNonQueryAsync();
+        }
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => _change.CommitAsync(_transaction));
+    }
+
     /// <summary>Commits, but the process ends before it knows.</summary>
     public Task CommitUnseenAsync() => _transaction.CommitAsync();
 

@@ -16,8 +16,10 @@ quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be
 quietly dotnet build Tienda.slnx -c Release --no-restore --nologo || fail "The build fails."
 quietly dotnet format Tienda.slnx --verify-no-changes --no-restore || fail "The format is not clean: run dotnet format."
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# What tests have measured, beside whether they passed.
+log=$(mktemp) TEST_REPORT=$(mktemp)
+export TEST_REPORT
+trap 'rm -f "$log" "$TEST_REPORT"' EXIT
 run() { dotnet test --solution Tienda.slnx -c Release --no-build --no-progress --no-ansi "$@" 2>&1 | tee -a "$log"; }
 
 # The last word of the summary's lines "succeeded: N" and "failed: N", over all runs. No test in a project is no failure (8).
@@ -38,5 +40,6 @@ if [ "$failed" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$passed" -eq 0 ]; }; then
     say "The tests did not run to their end, or there was none."
     failed=1
 fi
+cat "$TEST_REPORT"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

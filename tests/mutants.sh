@@ -5,9 +5,9 @@ set -uo pipefail
 repository=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r "$repository"/{src,tests,docs,scripts,*.props,*.txt,*.slnx,*.json,.editorconfig} "$copy"
+cp -r "$repository"/{src,tests,bench,docs,scripts,*.props,*.txt,*.slnx,*.json,.editorconfig} "$copy"
 cd "$copy"
-rm -rf {src,tests}/*/{bin,obj}
+rm -rf {src,tests,bench}/*/{bin,obj}
 
 caught=0 missed=0
 # mutant NAME TEST FILE OLD NEW..., where each OLD is a text that stands once in src/Tienda/FILE and TEST is a class
@@ -58,14 +58,14 @@ mutant "a look asks twice: for events, then for the snapshot" CacheSimulationTes
 mutant "the log is pruned by the age of events" LogHorizonTests Caching/LogHorizon.cs \
     '_steps.Enqueue((_notedAt, now.Xmin));' '_steps.Enqueue((_notedAt, now.Xmax));'
 mutant "any flight is joined" CacheSimulationTests Caching/ResponseCache.cs \
-    'flight.Number > lastFlightAtArrival || (clock.IsLeased && entry.Stamp is not null && clock.Holds(entry));' 'true;'
+    'flight.Number > lastFlightAtArrival ? entry' 'flight.Number > 0 ? entry'
 mutant "events are applied before the outcome of the commit is known" CacheSimulationTests Caching/CacheChanges.cs \
-    '        return answer;
-    }' \
-    '        Apply();
+    '        while (await reader.NextResultAsync(ct));
+' \
+    '        while (await reader.NextResultAsync(ct));
+        Apply();
         _events.Clear();
-        return answer;
-    }'
+'
 mutant "a look that began before everything was void counts as one from the start" CacheSimulationTests Caching/CacheClock.cs \
     'poll.Since != _polled || started' 'started'
 mutant "an answer from before the log is judged by it" CacheSimulationTests Caching/CacheEpoch.cs \

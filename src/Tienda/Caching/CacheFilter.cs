@@ -20,7 +20,7 @@ public sealed class CacheLead
 /// Makes an entry of what a cacheable endpoint has read, keeps it if that is wanted, and answers with it: so every answer of the endpoint
 /// has its ETag, whoever asks.
 /// </summary>
-public sealed class CacheFilter(ResponseCache cache) : IEndpointFilter
+public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -42,7 +42,8 @@ public sealed class CacheFilter(ResponseCache cache) : IEndpointFilter
             cache.Land(lead.Key!, lead.Flight!, entry);
         }
 
-        return new EntryResult(entry);
+        // Without authentication there is nobody who sees more than others.
+        return new EntryResult(entry, isPrivate: settings.AuthEnabled && http.User.IsAdministrator);
     }
 
     private CacheEntry? Entry(HttpContext http, object? result, CacheLead lead, CacheFill fill)
@@ -69,10 +70,9 @@ public sealed class CacheFilter(ResponseCache cache) : IEndpointFilter
         };
     }
 
-    private sealed class EntryResult(CacheEntry entry) : IResult
+    private sealed class EntryResult(CacheEntry entry, bool isPrivate) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext) =>
-            AnswerWriter.WriteAsync(httpContext, entry, isHit: false, isPrivate: httpContext.User.IsAdministrator);
+        public Task ExecuteAsync(HttpContext httpContext) => AnswerWriter.WriteAsync(httpContext, entry, isHit: false, isPrivate);
     }
 }
 

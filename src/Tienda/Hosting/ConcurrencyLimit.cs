@@ -10,12 +10,12 @@ public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
 {
     private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready"];
 
-    private readonly int _limit = settings.FrontDoor.ConcurrencyLimit ?? int.MaxValue;
     private int _running;
 
-    public Task InvokeAsync(HttpContext context) => settings.FrontDoor.ConcurrencyLimit is null ? next(context) : LimitAsync(context);
+    public Task InvokeAsync(HttpContext context) =>
+        settings.FrontDoor.ConcurrencyLimit is { } limit ? LimitAsync(context, limit) : next(context);
 
-    private async Task LimitAsync(HttpContext context)
+    private async Task LimitAsync(HttpContext context, int limit)
     {
         if (Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
         {
@@ -25,7 +25,7 @@ public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
 
         try
         {
-            if (Interlocked.Increment(ref _running) <= _limit)
+            if (Interlocked.Increment(ref _running) <= limit)
             {
                 await next(context);
                 return;
@@ -36,7 +36,7 @@ public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
             Interlocked.Decrement(ref _running);
         }
 
-        await new Problem(ProblemType.Unavailable, $"The shop is busy with {_limit} requests, the most that LIMIT_CONCURRENCY allows.")
+        await new Problem(ProblemType.Unavailable, $"The shop is busy with {limit} requests, the most that LIMIT_CONCURRENCY allows.")
             .ExecuteAsync(context);
     }
 }

@@ -120,12 +120,18 @@ public sealed class OwnRateLimits(RequestDelegate next, RateLimiter limiter, Rat
 /// <summary>A request that was counted, for whom and with which verdicts.</summary>
 public sealed class CountedRequest(RateSubject subject, RateVerdict verdict)
 {
+    private object? _own;
+
     public RateSubject Subject => subject;
 
     public RateVerdict Default => verdict;
 
-    /// <summary>That of the endpoint's own limit, if it has one.</summary>
-    public RateVerdict? Own { get; set; }
+    /// <summary>That of the endpoint's own limit, if it has one. Few have, so the place for it is not in every one of these.</summary>
+    public RateVerdict? Own
+    {
+        get => (RateVerdict?)_own;
+        set => _own = value;
+    }
 }
 
 /// <summary>The rate limits' services and what endpoints say about them.</summary>

@@ -1,14 +1,16 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Tienda.ApiTests.Fuzz;
 
 namespace Tienda.ApiTests.Caching;
 
 /// <summary>
 /// Four workers, readers and writers on all of them, for a minute: Redis is killed at half time. Each reader checks what it reads against
-/// what writers had been told before it asked: the worker that told them shows it, the others within two seconds. Lags are between workers.
-/// <c>HAMMER_SECONDS</c> makes it longer.
+/// what writers had been told before it asked: the worker that told them shows it, the others within two seconds. Half of the products are
+/// sold, which cached answers follow, the others are changed, after which they are read anew. Lags are between workers.
+/// <c>HAMMER_SECONDS</c> makes it longer; the file that <c>TEST_REPORT</c> names is told the lags.
 /// </summary>
 [CollectionDefinition(nameof(HammerTests), DisableParallelization = true)]
 [Collection(nameof(HammerTests))]
@@ -43,7 +45,11 @@ public sealed class HammerTests(ShopApp shop)
             lag between workers with Redis    {withRedis}
             lag between workers without Redis {without}
             """;
-        Console.WriteLine(told);
+        if (Environment.GetEnvironmentVariables()["TEST_REPORT"] is string report)
+        {
+            await File.AppendAllTextAsync(report, told + "\n", TestContext.Current.CancellationToken);
+        }
+
         Assert.True(hammer.Violations.IsEmpty, string.Join('\n', hammer.Violations.Take(5).Prepend(told)));
         Assert.True(withRedis.At(0.99) < 50, told);
         Assert.True(without.At(0.99) < 1500, told);
@@ -52,8 +58,12 @@ public sealed class HammerTests(ShopApp shop)
 
     private sealed class Hammer(ShopWorkers workers)
     {
-        // A writer for each product: what a product's stock is, all writers of it would have to agree on. Stock only grows.
-        private readonly long[] _ids = new long[Products];
+        private const int Most = 1_000_000;
+
+        // A writer for each product: what a product's stock is, all writers of it would have to agree on. What is sold only gets less, what is
+        // changed only more; so every change is a step.
+        private readonly JsonNode[] _products = new JsonNode[Products];
+        private long _buyer;
         private readonly ConcurrentDictionary<long, List<Told>> _told = [];
         private readonly Stopwatch _clock = Stopwatch.StartNew();
         private List<double> _lags = [];
@@ -68,10 +78,11 @@ public sealed class HammerTests(ShopApp shop)
 
         public async Task PrepareAsync()
         {
+            _buyer = (await workers.Given.ClientAsync()).Id();
             for (var i = 0; i < Products; i++)
             {
-                _ids[i] = (await workers.Given.ProductAsync(stock: 1)).Id();
-                _told[_ids[i]] = [new Told(1, -1, TimeSpan.Zero)];
+                _products[i] = await workers.Given.ProductAsync(stock: IsSold(i) ? Most - 1 : 1);
+                _told[_products[i].Id()] = [new Told(1, -1, TimeSpan.Zero)];
             }
         }
 
@@ -90,19 +101,23 @@ public sealed class HammerTests(ShopApp shop)
         {
             var (writer, reader) = (product % Workers, (product + 1 + (product / Workers)) % Workers);
             using var watched = workers.Anonymous(reader);
-            for (var stock = _told[_ids[product]][^1].Stock + 1; _clock.Elapsed < end; stock++)
+            var path = $"/products/{_products[product].Id()}";
+            var tellings = _told[_products[product].Id()];
+            for (var step = tellings[^1].Step + 1; _clock.Elapsed < end; step++)
             {
-                await workers[writer].PatchAsync($"/products/{_ids[product]}", new { stock }).ShouldBeAsync(200);
+                await (IsSold(product)
+                    ? new Given(workers[writer]).OrderForAsync(_buyer, (_products[product], 1)).ShouldBeAsync(201)
+                    : workers[writer].PatchAsync(path, new { stock = step }).ShouldBeAsync(200));
                 var told = _clock.Elapsed;
-                lock (_told[_ids[product]])
+                lock (tellings)
                 {
-                    _told[_ids[product]].Add(new Told(stock, writer, told));
+                    tellings.Add(new Told(step, writer, told));
                 }
 
                 Interlocked.Increment(ref _writes);
                 // The lag is that of the first read which shows it, by when it was asked for.
                 var asked = _clock.Elapsed;
-                while ((int)(await watched.GetJsonAsync($"/products/{_ids[product]}"))["stock"]! < stock)
+                while (StepOf(await watched.GetJsonAsync(path)) < step)
                 {
                     await Task.Delay(1);
                     asked = _clock.Elapsed;
@@ -124,11 +139,11 @@ public sealed class HammerTests(ShopApp shop)
             {
                 var asked = _clock.Elapsed;
                 var list = dice.Chance(50);
-                var path = list ? "/products?skip=0&limit=20" : $"/products/{dice.Pick(_ids)}";
+                var path = list ? "/products?skip=0&limit=20" : $"/products/{dice.Pick(_products).Id()}";
                 var answer = await anyone.GetJsonAsync(path);
                 foreach (var shown in list ? answer.AsArray().Select(p => p!) : [answer])
                 {
-                    Check(path, worker, asked, shown.Id(), (int)shown["stock"]!);
+                    Check(path, worker, asked, shown.Id(), StepOf(shown));
                 }
 
                 Interlocked.Increment(ref _reads);
@@ -136,20 +151,24 @@ public sealed class HammerTests(ShopApp shop)
             }
         }
 
-        private void Check(string path, int worker, TimeSpan asked, long id, int stock)
+        private static bool IsSold(int product) => product % 2 == 0;
+
+        private static int StepOf(JsonNode shown) => (int)shown["stock"]! is var stock && stock > Most / 2 ? Most - stock : stock;
+
+        private void Check(string path, int worker, TimeSpan asked, long id, int step)
         {
             lock (_told[id])
             {
                 var due = _told[id].FindLast(t => t.At < asked && (t.Worker == worker || t.At < asked - Bound))!;
-                if (stock < due.Stock)
+                if (step < due.Step)
                 {
-                    Violations.Add($"{path} on worker {worker} shows stock {stock} of product {id}, but {due.Stock} was told by worker "
+                    Violations.Add($"{path} on worker {worker} shows change {step} of product {id}, but {due.Step} was told by worker "
                         + $"{due.Worker} {(asked - due.At).TotalMilliseconds:F0} ms before.");
                 }
             }
         }
 
-        private sealed record Told(int Stock, int Worker, TimeSpan At);
+        private sealed record Told(int Step, int Worker, TimeSpan At);
     }
 
     /// <summary>Milliseconds, in ascending order.</summary>

@@ -82,8 +82,6 @@ mutant "what else a transaction changed is overlooked" CacheSimulationTests Cach
     'change.Others.Exists(entry.Tags.Contains)' 'change.Others.Contains("catalog")'
 mutant "a stock is taken from a commit that is in doubt" CacheSimulationTests Caching/CacheChanges.cs \
     'IsCommitted ? _events :' '_events.Count > 0 ? _events :'
-mutant "an answer moves on to a look although it was read later" CacheSimulationTests Caching/CacheStamp.cs \
-    'later.ShowsAllOf(Snapshot)' 'later.Xmax > 0'
 mutant "a column beside the stock is overlooked" InvalidationTests Data/Migrations/0007_log_stock.sql \
     '(a.stock_version, a.rating_count, a.updated_at) IS NOT DISTINCT FROM (b.stock_version + 1, b.rating_count, b.updated_at)' \
     '(a.stock_version, a.updated_at) IS NOT DISTINCT FROM (b.stock_version + 1, b.updated_at)'

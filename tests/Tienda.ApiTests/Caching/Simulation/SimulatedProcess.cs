@@ -1,5 +1,3 @@
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Tienda.Caching;
@@ -24,27 +22,24 @@ public sealed class SimulatedProcess : IAsyncDisposable
     private readonly RedisServer _noRedis;
     private readonly NpgsqlDataSource _database;
     private readonly CacheLog _log;
-    private readonly IMeterFactory _meters;
     private readonly List<SimulatedRead> _reads = [];
     private readonly Dictionary<long, long> _versions = [];
     private readonly LogHorizon _horizon;
     private (Task<LogPoll> Poll, long Started)? _looking;
 
-    public SimulatedProcess(Settings settings, SimulatedTime time)
+    public SimulatedProcess(Settings settings, SimulatedTime time, CacheMetrics metrics)
     {
         (_settings, _time) = (settings, time);
         _redis = new RedisServer(settings, TimeProvider.System, NullLogger<RedisServer>.Instance);
         _noRedis = new RedisServer(settings with { Redis = null }, TimeProvider.System, NullLogger<RedisServer>.Instance);
         _database = Database.CreatePool(settings with { PoolSize = 4, PoolMaxOverflow = 0 });
         _log = CacheLog.Open(settings);
-        _meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        Metrics = new CacheMetrics(_meters);
         _horizon = new LogHorizon(time);
         Clock = new CacheClock(time);
         // What this process tells the others is delivered by the simulation.
-        Changes = new CacheChanges(Clock, new CacheMessages(_noRedis, Clock, Metrics), Metrics);
+        Changes = new CacheChanges(Clock, new CacheMessages(_noRedis, Clock, metrics), metrics);
         Cache = new ResponseCache(
-            new AnswerMemory(settings, Metrics), new RedisLevel(_redis, settings, TimeProvider.System), Clock, Metrics, settings,
+            new AnswerMemory(settings, metrics), new RedisLevel(_redis, settings, TimeProvider.System), Clock, metrics, settings,
             TimeProvider.System);
         Stores = new Stores(
             new ProductStore(_database, Changes), new CategoryStore(_database, Changes), new ReviewStore(_database, Changes));
@@ -55,8 +50,6 @@ public sealed class SimulatedProcess : IAsyncDisposable
     public CacheChanges Changes { get; }
 
     public ResponseCache Cache { get; }
-
-    public CacheMetrics Metrics { get; }
 
     public Stores Stores { get; }
 
@@ -186,7 +179,6 @@ public sealed class SimulatedProcess : IAsyncDisposable
         await _noRedis.DisposeAsync();
         await _log.DisposeAsync();
         await _database.DisposeAsync();
-        _meters.Dispose();
     }
 
     private async Task<string> LogOfAsync(IReadOnlyList<string> tags)

@@ -14,6 +14,9 @@ public sealed class SimulatedWriter : IAsyncDisposable
     private readonly CacheChange _change;
     private readonly Dice _dice;
     private readonly int _products;
+
+    // As an order does, changes nothing but stocks.
+    private readonly bool _sells;
     private readonly List<CacheEvent> _events = [];
     private Dictionary<long, long> _versions = [];
     private Dictionary<long, long>? _versionsAtSavepoint;
@@ -23,6 +26,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
     {
         (_process, _connection, _transaction, _dice, _products) = (process, connection, transaction, dice, products);
         _change = process.Changes.Begin();
+        _sells = dice.Chance(50);
     }
 
     public bool IsPrepared { get; private set; }
@@ -52,7 +56,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
                 await ExecuteAsync("ROLLBACK TO here");
                 _versions = new Dictionary<long, long>(_versionsAtSavepoint);
                 return;
-            case 2:
+            case 2 when !_sells:
                 // Not the name: who changes a key waits for everybody who refers to it.
                 if (await ValueAsync("SELECT pg_try_advisory_xact_lock(hashtext('categories'))") is true)
                 {
@@ -67,9 +71,8 @@ public sealed class SimulatedWriter : IAsyncDisposable
             return;
         }
 
-        if (_dice.Chance(40))
+        if (_sells || _dice.Chance(20))
         {
-            // As an order does: nothing but the stock.
             await ExecuteAsync($"UPDATE products SET stock = {_dice.Below(4)} WHERE id_key = {id}");
             return;
         }

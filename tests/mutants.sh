@@ -84,7 +84,7 @@ mutant "a stock is taken from a commit that is in doubt" CacheSimulationTests Ca
     'IsCommitted ? _events :' '_events.Count > 0 ? _events :'
 mutant "a column beside the stock is overlooked" InvalidationTests Data/Migrations/0007_log_stock.sql \
     '(a.stock_version, a.rating_count, a.updated_at) IS NOT DISTINCT FROM (b.stock_version + 1, b.rating_count, b.updated_at)' \
-    '(a.stock_version, a.updated_at) IS NOT DISTINCT FROM (b.stock_version + 1, b.updated_at)'
+    '(a.stock_version, a.rating_count) IS NOT DISTINCT FROM (b.stock_version + 1, b.rating_count)'
 
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

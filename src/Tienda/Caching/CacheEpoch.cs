@@ -172,7 +172,9 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             all = look;
         }
 
-        return left.Length == 0 && all is null ? null : new Recent(left, all);
+        return left.Length == 0 && all is null ? null
+            : left == recent.Xids && all == recent.AllOf ? recent
+            : new Recent(left, all);
     }
 
     private void Raise(int slot, ulong xid) => Volatile.Write(ref _highest[slot], Math.Max(_highest[slot], xid));

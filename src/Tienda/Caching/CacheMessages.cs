@@ -49,13 +49,9 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
         var events = new List<CacheEvent>(lines.Length - 1);
         foreach (var line in lines.AsSpan(1))
         {
-            if (line.Split(' ') is [var xid, .. var words]
-                && ulong.TryParse(xid, NumberStyles.None, CultureInfo.InvariantCulture, out var transaction))
+            if (Read(line) is { } happened)
             {
-                events.Add(new CacheEvent(
-                    transaction,
-                    [.. words.Where(word => !IsStock(word))],
-                    [.. words.Where(IsStock).Select(Stock)]));
+                events.Add(happened);
             }
         }
 
@@ -63,14 +59,36 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
         clock.Hear(incarnation, events);
     }
 
-    private static bool IsStock(string word) => word.StartsWith('=');
-
-    private static StockChange Stock(string word)
+    // Anybody can send to the channel; what cannot be read is nobody's.
+    private static CacheEvent? Read(string line)
     {
-        var numbers = word[1..].Split(':');
-        return new StockChange(
-            long.Parse(numbers[0], CultureInfo.InvariantCulture),
-            long.Parse(numbers[1], CultureInfo.InvariantCulture),
-            int.Parse(numbers[2], CultureInfo.InvariantCulture));
+        var words = line.Split(' ');
+        if (!ulong.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var xid))
+        {
+            return null;
+        }
+
+        var (tags, stock) = (new List<string>(words.Length), new List<StockChange>());
+        foreach (var word in words.AsSpan(1))
+        {
+            if (!word.StartsWith('='))
+            {
+                tags.Add(word);
+            }
+            else if (ReadStock(word) is { } change)
+            {
+                stock.Add(change);
+            }
+        }
+
+        return new CacheEvent(xid, [.. tags], [.. stock]);
     }
+
+    private static StockChange? ReadStock(string word) =>
+        word[1..].Split(':') is [var product, var version, var stock]
+        && long.TryParse(product, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+        && long.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && int.TryParse(stock, NumberStyles.None, CultureInfo.InvariantCulture, out var left)
+            ? new StockChange(id, number, left)
+            : null;
 }

@@ -4,6 +4,7 @@ using Tienda.Caching;
 using Tienda.Categories;
 using Tienda.Clients;
 using Tienda.Hosting;
+using Tienda.Hosting.Workers;
 using Tienda.Http;
 using Tienda.OrderDetails;
 using Tienda.Orders;
@@ -20,13 +21,15 @@ public static class Program
     public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
 
     /// <summary>Puts a shop together on a database that exists and is migrated; it does not listen yet.</summary>
-    public static WebApplication Build(Settings settings)
+    /// <param name="socket">The descriptor of the socket to listen on, or null to open one.</param>
+    public static WebApplication Build(Settings settings, int? socket = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.AddShopLog(settings);
-        builder.WebHost.ConfigureShopServer(settings);
+        builder.WebHost.ConfigureShopServer(settings, socket);
 
         builder.Services.AddSingleton(settings);
+        builder.Services.AddWorkers(settings);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddShopDatabase(settings);
         builder.Services.AddShopHealth();
@@ -53,6 +56,7 @@ public static class Program
         builder.Services.AddSingleton<ReviewStore>();
 
         var app = builder.Build();
+        app.UseWorkers();
         app.UseMiddleware<ClientAddress>();
         app.UseMiddleware<RequestLog>();
         app.UseMiddleware<SecurityHeaders>();

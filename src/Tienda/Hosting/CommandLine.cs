@@ -21,6 +21,12 @@ public static class CommandLine
         HelpName = "LEVEL",
     };
 
+    private static readonly Option<string?> Workers = new("--workers")
+    {
+        Description = "Processes that share the work; kill -HUP replaces them without losing a request [default: 1]",
+        HelpName = "NUMBER",
+    };
+
     private static readonly Option<string?> EnvFile = new("--env-file")
     {
         Description = "File of NAME=value settings [default: .env.production or .env in this folder]",
@@ -52,6 +58,7 @@ public static class CommandLine
     {
         command.Options.Add(Host);
         command.Options.Add(Port);
+        command.Options.Add(Workers);
         command.Options.Add(Level);
         return Runs(command, Commands.ServeAsync);
     }
@@ -141,7 +148,7 @@ public static class CommandLine
     private static Dictionary<string, string> Overrides(ParseResult result)
     {
         var overrides = new Dictionary<string, string>();
-        foreach (var (option, variable) in new[] { (Host, "HOST"), (Port, "PORT"), (Level, "LOG_LEVEL") })
+        foreach (var (option, variable) in new[] { (Host, "HOST"), (Port, "PORT"), (Workers, "WORKERS"), (Level, "LOG_LEVEL") })
         {
             if (result.GetResult(option) is not null && result.GetValue(option) is { } value)
             {

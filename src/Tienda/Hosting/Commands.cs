@@ -1,6 +1,9 @@
+using System.Globalization;
 using Tienda.Data;
 using Tienda.Demo;
+using Tienda.Hosting.Workers;
 using Tienda.Security;
+using Tienda.Telemetry;
 
 namespace Tienda.Hosting;
 
@@ -15,6 +18,14 @@ public static class Commands
 
     public static async Task ServeAsync(Settings settings, CancellationToken ct)
     {
+        if (settings.Place is { } place)
+        {
+            await using var worker = Program.Build(settings, place.Socket);
+            await worker.StartAsync(ct);
+            await worker.WaitForShutdownAsync(ct);
+            return;
+        }
+
         SafeStart.Check(settings);
         await using var local = settings.EmbeddedPostgres ? await LocalPostgres.StartAsync(settings, ct) : null;
         if (local is null)
@@ -33,11 +44,43 @@ public static class Commands
             await Console.Error.WriteLineAsync("WARNING - " + SafeStart.OpenWarning);
         }
 
-        ListeningException.ThrowIfTaken(settings);
-        await using var app = Program.Build(settings);
+        using var socket = ListeningSocket.Open(settings);
+        if (settings is { Workers: 1, MaxRequests: null })
+        {
+            await ServeAloneAsync(settings, socket, local, ct);
+            return;
+        }
+
+        using var logs = LoggerFactory.Create(logging => logging.AddShopLog(settings));
+        using var supervisor = new Supervisor(
+            settings, socket, local is null ? new Dictionary<string, string>() : SettingsOf(settings), logs.CreateLogger<Supervisor>());
+        await supervisor.RunAsync(() => Banner.Print(socket.Url, settings, local), ct);
+    }
+
+    private static async Task ServeAloneAsync(Settings settings, ListeningSocket socket, LocalPostgres? local, CancellationToken ct)
+    {
+        // The web server opens its own; this one has shown that it can, in clear words if it could not.
+        socket.Dispose();
+        await using var app = Program.Build(settings, settings.HasSystemdSocket ? socket.Descriptor : null);
         await app.StartAsync(ct);
-        Banner.Print(app, settings, local);
+        Banner.Print(settings.HasSystemdSocket ? socket.Url : app.Urls.First(), settings, local);
         await app.WaitForShutdownAsync(ct);
+    }
+
+    // The workers use the private PostgreSQL that this process has started, and the secrets that it has made.
+    private static Dictionary<string, string> SettingsOf(Settings settings)
+    {
+        var server = settings.Postgres!;
+        var values = new Dictionary<string, string?>
+        {
+            ["POSTGRES_HOST"] = server.Host,
+            ["POSTGRES_PORT"] = server.Port.ToString(CultureInfo.InvariantCulture),
+            ["POSTGRES_DB"] = server.Database,
+            ["POSTGRES_USER"] = server.User,
+            ["JWT_SECRET"] = settings.JwtSecret,
+            ["ADMIN_API_KEY"] = settings.AdminApiKey,
+        };
+        return values.Where(setting => setting.Value is not null).ToDictionary(setting => setting.Key, setting => setting.Value!);
     }
 
     public static Task MigrateAsync(Settings settings, CancellationToken ct) => WithDatabaseAsync(

@@ -154,7 +154,7 @@ public sealed class HealthCheck(
             Status = status,
             Timestamp = time.GetUtcNow().UtcDateTime,
             Version = BuildInfo.Version,
-            Worker = 1,
+            Worker = settings.Place?.Number ?? 1,
             Warnings = settings.AuthEnabled ? null : [SafeStart.OpenWarning],
             Checks = new HealthChecks
             {

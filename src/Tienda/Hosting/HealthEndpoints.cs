@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.HttpResults;
 using Tienda.Data;
+using Tienda.Hosting.Workers;
 using Tienda.Security;
 using Tienda.Telemetry;
 
@@ -45,9 +46,9 @@ public static class HealthEndpoints
     /// <summary>Tell whether to send requests here</summary>
     /// <remarks>503 while a migration is pending, and while the program stops, so that a proxy goes elsewhere first.</remarks>
     public static async Task<Results<Ok<Liveness>, JsonHttpResult<Liveness>>> Ready(
-        IHostApplicationLifetime lifetime, SchemaCheck schema, CancellationToken ct)
+        Draining draining, SchemaCheck schema, CancellationToken ct)
     {
-        var obstacle = lifetime.ApplicationStopping.IsCancellationRequested ? "stopping" : await schema.ObstacleAsync(ct);
+        var obstacle = draining.IsUnderWay ? "stopping" : await schema.ObstacleAsync(ct);
         return obstacle is null
             ? TypedResults.Ok(new Liveness { Status = "ready" })
             : TypedResults.Json(new Liveness { Status = obstacle }, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -1,5 +1,6 @@
 using System.Collections;
 using Tienda.Caching;
+using Tienda.Hosting.Workers;
 
 namespace Tienda.Hosting;
 
@@ -65,6 +66,18 @@ public sealed record Settings
 
     /// <summary>Seconds that running requests get to finish when the program stops (SHUTDOWN_TIMEOUT).</summary>
     public int ShutdownTimeoutSeconds { get; init; } = 30;
+
+    /// <summary>Processes that share the listening socket (WORKERS, UVICORN_WORKERS).</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Requests after which a worker is replaced, or null for never (LIMIT_MAX_REQUESTS).</summary>
+    public int? MaxRequests { get; init; }
+
+    /// <summary>What the supervisor has told this process, or null if it has none.</summary>
+    public WorkerPlace? Place { get; init; }
+
+    /// <summary>Whether systemd has opened the listening socket (LISTEN_PID and LISTEN_FDS, sd_listen_fds(3)).</summary>
+    public bool HasSystemdSocket { get; init; }
 
     /// <summary>ISO 4217 code of the shop's one currency (CURRENCY).</summary>
     public string Currency { get; init; } = "USD";
@@ -169,6 +182,11 @@ public sealed record Settings
             JsonLogs = read.Choice(["LOG_FORMAT"], defaults.JsonLogs, LogFormats),
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
             ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
+            Workers = read.Whole(["WORKERS", "UVICORN_WORKERS"], defaults.Workers, 1, 64),
+            MaxRequests = read.Whole(["LIMIT_MAX_REQUESTS"], 0, 1, int.MaxValue) is > 0 and var most ? most : null,
+            Place = read.Text(WorkerPlace.Variable) is { } place ? WorkerPlace.Parse(place) : null,
+            HasSystemdSocket = read.Whole(["LISTEN_PID"], 0, 0, int.MaxValue) == System.Environment.ProcessId
+                && read.Whole(["LISTEN_FDS"], 0, 0, int.MaxValue) > 0,
             Currency = read.TextOr("CURRENCY", defaults.Currency),
             Redis = read.Text("REDIS_HOST") is { } redisHost && read.Flag("REDIS_ENABLED", true)
                 ? new RedisAddress(

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Tienda.Data;
+using Tienda.Hosting.Workers;
 
 namespace Tienda.Hosting;
 
@@ -22,18 +23,32 @@ public static class ShopServer
     // Less than the slowest mobile network gives, and more than who only wants to hold a connection sends.
     private static readonly MinDataRate SlowestTransfer = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
 
-    public static void ConfigureShopServer(this IWebHostBuilder host, Settings settings)
+    /// <param name="descriptor">The socket to listen on, if it is open already.</param>
+    public static void ConfigureShopServer(this IWebHostBuilder host, Settings settings, int? descriptor)
     {
         host.ConfigureKestrel(server =>
         {
             server.AddServerHeader = false;
-            server.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
+            server.ConfigureEndpointDefaults(endpoint =>
+            {
+                endpoint.Protocols = HttpProtocols.Http1;
+                var draining = endpoint.ApplicationServices.GetRequiredService<Draining>();
+                endpoint.Use(next => connection => draining.CountAsync(connection, next));
+            });
             server.RequestHeaderEncodingSelector = PlainLength.Select;
             SetLimits(server.Limits, settings.FrontDoor);
+            if (descriptor is { } opened)
+            {
+                server.ListenHandle((ulong)opened);
+            }
         });
+        if (descriptor is null)
+        {
+            host.UseUrls($"http://{(settings.Host.Contains(':') ? $"[{settings.Host}]" : settings.Host)}:{settings.Port}");
+        }
+
         // A line ends in CR LF: proxies disagree on whether a bare LF ends one. The switch is the only way to say so.
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
-        host.UseUrls($"http://{(settings.Host.Contains(':') ? $"[{settings.Host}]" : settings.Host)}:{settings.Port}");
         host.ConfigureServices(services => services
             .Configure<SocketTransportOptions>(sockets => sockets.Backlog = settings.FrontDoor.Backlog)
             .Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(settings.ShutdownTimeoutSeconds)));

@@ -1,0 +1,100 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace Tienda.Hosting.Workers;
+
+/// <summary>
+/// Ends a process without losing a request. The web server by itself closes connections that are idle at the moment, and a request that is on
+/// its way on one of them is lost. So first no new connections are taken, and every answer says that its connection ends with it; only when
+/// nobody speaks any more does the server stop.
+/// </summary>
+public sealed class Draining(Settings settings) : IHostedLifecycleService
+{
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(300);
+
+    // Long enough for the next request of somebody who reads a page in between.
+    private static readonly TimeSpan PatientSilence = TimeSpan.FromSeconds(5);
+
+    private readonly List<IConnectionListener> _listeners = [];
+    private volatile bool _isDraining;
+    private int _connections;
+    private long _lastRequest;
+
+    /// <summary>Whether others are there for new connections, so that there is time to let the old ones end by themselves.</summary>
+    public bool IsPatient { get; set; }
+
+    public bool IsUnderWay => _isDraining;
+
+    public Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        if (_isDraining)
+        {
+            context.Response.Headers.Connection = "close";
+            Volatile.Write(ref _lastRequest, Environment.TickCount64);
+        }
+
+        return next(context);
+    }
+
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _lastRequest = Environment.TickCount64;
+        _isDraining = true;
+        foreach (var listener in _listeners)
+        {
+            await listener.UnbindAsync(cancellationToken);
+        }
+
+        var silence = IsPatient ? PatientSilence : Silence;
+        var end = Environment.TickCount64 + (settings.ShutdownTimeoutSeconds * 1000L / 2);
+        while (Volatile.Read(ref _connections) > 0 && Environment.TickCount64 < end
+            && Environment.TickCount64 - Volatile.Read(ref _lastRequest) < silence.TotalMilliseconds)
+        {
+            await Task.Delay(Step, CancellationToken.None);
+        }
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    internal void Add(IConnectionListener listener) => _listeners.Add(listener);
+
+    internal async Task CountAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        Interlocked.Increment(ref _connections);
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _connections);
+        }
+    }
+}
+
+/// <summary>The server's own transport, whose listeners can be told to take no more connections while the others go on.</summary>
+public sealed class DrainableTransport(IOptions<SocketTransportOptions> options, ILoggerFactory logs, Draining draining)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    private readonly SocketTransportFactory _sockets = new(options, logs);
+
+    public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var listener = await _sockets.BindAsync(endpoint, cancellationToken);
+        draining.Add(listener);
+        return listener;
+    }
+}

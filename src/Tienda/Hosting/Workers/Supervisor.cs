@@ -1,0 +1,255 @@
+using System.Runtime.InteropServices;
+
+namespace Tienda.Hosting.Workers;
+
+/// <summary>
+/// Keeps a number of workers on one listening socket: a worker that ends is followed by another one, on SIGHUP each is replaced by a fresh one
+/// after the other, and on SIGTERM all of them finish what they have begun. It does nothing else, so that nothing can happen to it.
+/// </summary>
+public sealed partial class Supervisor : IDisposable
+{
+    // A worker that ends sooner is not well, and the next one waits.
+    private static readonly TimeSpan Healthy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
+    // Beyond SHUTDOWN_TIMEOUT, for what a process does behind its last request.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
+
+    private readonly Settings _settings;
+    private readonly ListeningSocket _socket;
+    private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly ILogger<Supervisor> _logger;
+    private readonly Slot[] _slots;
+    private readonly SemaphoreSlim _replacing = new(1);
+
+    /// <param name="environment">What the workers find beside the environment of this process.</param>
+    public Supervisor(
+        Settings settings, ListeningSocket socket, IReadOnlyDictionary<string, string> environment, ILogger<Supervisor> logger)
+    {
+        (_settings, _socket, _environment, _logger) = (settings, socket, environment, logger);
+        _slots = [.. Enumerable.Range(1, settings.Workers).Select(number => new Slot(number))];
+    }
+
+    /// <summary>Runs until it is told to end.</summary>
+    /// <param name="opened">Called once, when every worker takes requests.</param>
+    /// <exception cref="CommandException">The first worker did not start; it has said why.</exception>
+    public async Task RunAsync(Action opened, CancellationToken ct)
+    {
+        _socket.Bequeath();
+        // Alone, so that what is wrong is said once.
+        var first = Start(_slots[0]);
+        await Task.WhenAny(first.IsReady, first.Ended, Task.Delay(Timeout.Infinite, ct));
+        if (first.Ended.IsCompleted && !ct.IsCancellationRequested)
+        {
+            throw new CommandException($"The first worker ended with exit code {first.ExitCode} before it could take a request.");
+        }
+
+        foreach (var slot in _slots.Skip(1).TakeWhile(_ => !ct.IsCancellationRequested))
+        {
+            Start(slot);
+        }
+
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            _ = ReloadAsync(ct);
+        });
+        var keeping = _slots.Select(slot => KeepAsync(slot, ct)).ToArray();
+        var all = Task.WhenAll(_slots.Select(slot => slot.Worker!.IsReady));
+        if (await Task.WhenAny(all, Task.Delay(Timeout.Infinite, ct)) == all)
+        {
+            opened();
+        }
+
+        await Task.WhenAll(keeping);
+        await EndAllAsync();
+    }
+
+    public void Dispose()
+    {
+        _replacing.Dispose();
+        foreach (var slot in _slots)
+        {
+            slot.Dispose();
+        }
+    }
+
+    private WorkerProcess Start(Slot slot)
+    {
+        var worker = slot.Worker = WorkerProcess.Start(slot.Number, _socket, _environment);
+        _ = worker.IsReady.ContinueWith(
+            _ => Log.Ready(_logger, worker), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return worker;
+    }
+
+    // Waits for whatever happens to the worker of a place, and sees to it that there is one.
+    private async Task KeepAsync(Slot slot, CancellationToken ct)
+    {
+        var failures = 0;
+        while (!ct.IsCancellationRequested)
+        {
+            var worker = slot.Worker!;
+            await Task.WhenAny(worker.Ended, slot.HasFailedToReplace(worker) ? Task.Delay(LongestPause, ct) : worker.IsTired, Task.Delay(Timeout.Infinite, ct));
+            if (ct.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (!worker.Ended.IsCompleted)
+            {
+                Log.Tired(_logger, worker);
+                await ReplaceAsync(slot, worker, ct);
+                continue;
+            }
+
+            using (await slot.LockAsync(ct))
+            {
+                if (slot.Worker != worker)
+                {
+                    // It has retired.
+                    continue;
+                }
+
+                failures = worker.Age < Healthy ? failures + 1 : 0;
+                var pause = failures < 2 ? TimeSpan.Zero
+                    : TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, FirstPause.TotalSeconds * Math.Pow(2, failures - 2)));
+                Log.Ended(_logger, worker, worker.ExitCode, pause.TotalSeconds);
+                await Task.Delay(pause, ct).ContinueWith(_ => { }, TaskScheduler.Default);
+                if (!ct.IsCancellationRequested)
+                {
+                    worker.Dispose();
+                    Start(slot);
+                }
+            }
+        }
+    }
+
+    private async Task ReloadAsync(CancellationToken ct)
+    {
+        Log.Reloads(_logger);
+        foreach (var slot in _slots)
+        {
+            if (!ct.IsCancellationRequested && !await ReplaceAsync(slot, slot.Worker!, ct))
+            {
+                Log.ReloadGivenUp(_logger, slot.Number);
+                return;
+            }
+        }
+
+        Log.Reloaded(_logger);
+    }
+
+    // One at a time, and the old one goes when the new one takes requests: there are never fewer than there should be.
+    private async Task<bool> ReplaceAsync(Slot slot, WorkerProcess old, CancellationToken ct)
+    {
+        await _replacing.WaitAsync(ct);
+        try
+        {
+            using (await slot.LockAsync(ct))
+            {
+                if (slot.Worker != old)
+                {
+                    return true;
+                }
+
+                var successor = Start(slot);
+                await Task.WhenAny(successor.IsReady, successor.Ended, Task.Delay(StartPatience, ct));
+                if (!successor.IsReady.IsCompleted)
+                {
+                    if (!successor.Ended.IsCompleted)
+                    {
+                        successor.Kill();
+                    }
+
+                    slot.KeepInstead(old);
+                    return false;
+                }
+            }
+
+            await old.RetireAsync();
+            await WaitForEndAsync(old);
+            return true;
+        }
+        finally
+        {
+            _replacing.Release();
+        }
+    }
+
+    private async Task EndAllAsync()
+    {
+        foreach (var slot in _slots.Where(slot => slot.Worker is { Ended.IsCompleted: false }))
+        {
+            slot.Worker!.End();
+        }
+
+        await Task.WhenAll(_slots.Where(slot => slot.Worker is not null).Select(slot => WaitForEndAsync(slot.Worker!)));
+    }
+
+    private async Task WaitForEndAsync(WorkerProcess worker)
+    {
+        var patience = TimeSpan.FromSeconds(_settings.ShutdownTimeoutSeconds) + EndPatience;
+        if (await Task.WhenAny(worker.Ended, Task.Delay(patience)) != worker.Ended)
+        {
+            Log.Killed(_logger, worker, patience.TotalSeconds);
+            worker.Kill();
+            await worker.Ended;
+        }
+
+        worker.Dispose();
+    }
+
+    /// <summary>The place of a worker and the one that has it now.</summary>
+    private sealed class Slot(int number) : IDisposable
+    {
+        private readonly SemaphoreSlim _gate = new(1);
+        private WorkerProcess? _notReplaced;
+
+        public int Number => number;
+
+        public WorkerProcess? Worker { get; set; }
+
+        public bool HasFailedToReplace(WorkerProcess worker) => worker == _notReplaced;
+
+        public void KeepInstead(WorkerProcess old) => Worker = _notReplaced = old;
+
+        public async Task<IDisposable> LockAsync(CancellationToken ct)
+        {
+            await _gate.WaitAsync(ct);
+            return new Turn(_gate);
+        }
+
+        public void Dispose() => _gate.Dispose();
+
+        private sealed class Turn(SemaphoreSlim gate) : IDisposable
+        {
+            public void Dispose() => gate.Release();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "{Worker} takes requests.")]
+        public static partial void Ready(ILogger logger, WorkerProcess worker);
+
+        [LoggerMessage(LogLevel.Information, "{Worker} has served LIMIT_MAX_REQUESTS; another one takes its place.")]
+        public static partial void Tired(ILogger logger, WorkerProcess worker);
+
+        [LoggerMessage(LogLevel.Error, "{Worker} ended with exit code {Code}; another one takes its place in {Seconds} s.")]
+        public static partial void Ended(ILogger logger, WorkerProcess worker, int code, double seconds);
+
+        [LoggerMessage(LogLevel.Information, "SIGHUP: the workers are replaced one after the other.")]
+        public static partial void Reloads(ILogger logger);
+
+        [LoggerMessage(LogLevel.Information, "All workers have been replaced.")]
+        public static partial void Reloaded(ILogger logger);
+
+        [LoggerMessage(LogLevel.Error, "The successor of worker {Number} did not start. The workers that run go on.")]
+        public static partial void ReloadGivenUp(ILogger logger, int number);
+
+        [LoggerMessage(LogLevel.Warning, "{Worker} did not end within {Seconds} s and was killed.")]
+        public static partial void Killed(ILogger logger, WorkerProcess worker, double seconds);
+    }
+}

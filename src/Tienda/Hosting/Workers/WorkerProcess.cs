@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
+
+namespace Tienda.Hosting.Workers;
+
+/// <summary>One worker, as the supervisor sees it.</summary>
+public sealed partial class WorkerProcess : IDisposable
+{
+    /// <summary>What a worker says when it takes requests.</summary>
+    public const string Ready = "ready";
+
+    /// <summary>What it says when it has served enough and would like to be followed by another one.</summary>
+    public const string Tired = "tired";
+
+    /// <summary>What the supervisor says to a worker whose successor is there: it may take its time.</summary>
+    public const string Retire = "retire";
+
+    private const int SignalToEnd = 15; // SIGTERM
+
+    private readonly Process _process;
+    private readonly AnonymousPipeServerStream _reports;
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _tired = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _began = Stopwatch.GetTimestamp();
+
+    private WorkerProcess(int number, Process process, AnonymousPipeServerStream reports)
+    {
+        (Number, _process, _reports) = (number, process, reports);
+        Ended = process.WaitForExitAsync();
+        _ = ListenAsync();
+    }
+
+    public int Number { get; }
+
+    public int Id => _process.Id;
+
+    public int ExitCode => _process.ExitCode;
+
+    public TimeSpan Age => Stopwatch.GetElapsedTime(_began);
+
+    public Task Ended { get; }
+
+    /// <summary>Ends when it takes requests, and never if it ends before.</summary>
+    public Task IsReady => _ready.Task;
+
+    /// <summary>Ends when it asks for a successor.</summary>
+    public Task IsTired => _tired.Task;
+
+    public static WorkerProcess Start(int number, ListeningSocket socket, IReadOnlyDictionary<string, string> environment)
+    {
+        var reports = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.Inheritable);
+        var start = new ProcessStartInfo { FileName = Environment.ProcessPath!, UseShellExecute = false, RedirectStandardInput = true };
+        var words = Environment.GetCommandLineArgs();
+        // The first word is the program's dll, which only `dotnet` has to be told.
+        foreach (var word in words.Skip(Path.GetFileNameWithoutExtension(start.FileName) == "dotnet" ? 0 : 1))
+        {
+            start.ArgumentList.Add(word);
+        }
+
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        start.Environment[WorkerPlace.Variable] =
+            new WorkerPlace(number, socket.Descriptor, reports.GetClientHandleAsString()).ToString();
+        var process = Process.Start(start)!;
+        reports.DisposeLocalCopyOfClientHandle();
+        return new WorkerProcess(number, process, reports);
+    }
+
+    /// <summary>Asks it to end as soon as what it has begun is done.</summary>
+    public void End() => _ = Signal(Id, SignalToEnd);
+
+    /// <summary>The same, but it waits for idle connections to say goodbye.</summary>
+    public async Task RetireAsync()
+    {
+        try
+        {
+            await _process.StandardInput.WriteLineAsync(Retire);
+            await _process.StandardInput.FlushAsync();
+        }
+        catch (IOException)
+        {
+            // It has ended by itself.
+        }
+    }
+
+    public void Kill() => _process.Kill();
+
+    public void Dispose()
+    {
+        _reports.Dispose();
+        _process.Dispose();
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"worker {Number} (process {Id})");
+
+    private async Task ListenAsync()
+    {
+        using var lines = new StreamReader(_reports, leaveOpen: true);
+        while (await lines.ReadLineAsync() is { } line)
+        {
+            (line == Ready ? _ready : _tired).TrySetResult();
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
+}
+
+/// <summary>What a worker is told by its supervisor: its number, and the descriptors of the listening socket and of its reports.</summary>
+public sealed record WorkerPlace(int Number, int Socket, string Reports)
+{
+    public const string Variable = "TIENDA_WORKER";
+
+    public static WorkerPlace Parse(string text) =>
+        text.Split(':') is [var number, var socket, var reports]
+            ? new WorkerPlace(int.Parse(number, CultureInfo.InvariantCulture), int.Parse(socket, CultureInfo.InvariantCulture), reports)
+            : throw new SettingsException($"{Variable} is set by the supervisor only.");
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number}:{Socket}:{Reports}");
+}

@@ -7,7 +7,7 @@ public static class Eventually
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    public static Task HoldsAsync(Func<bool> condition) => HoldsAsync(() => Task.FromResult(condition()));
+    public static Task HoldsAsync(Func<bool> condition, TimeSpan? within = null) => HoldsAsync(() => Task.FromResult(condition()), within);
 
     /// <param name="within">How long it may take; 20 seconds if nothing else is said.</param>
     public static async Task HoldsAsync(Func<Task<bool>> condition, TimeSpan? within = null)

@@ -16,6 +16,9 @@ public sealed class CacheClock(TimeProvider time)
 
     private const int MostEarly = 10_000;
 
+    // Transactions that a server can end between two looks. A higher id is nobody's, and no look would ever show it.
+    private const ulong MostAhead = 1_000_000;
+
     private readonly Lock _gate = new();
 
     // Events that came before it was known of which incarnation the log is.
@@ -111,8 +114,7 @@ public sealed class CacheClock(TimeProvider time)
             }
             else
             {
-                _epoch.Add(poll.Events);
-                _epoch.Take(poll.Snapshot);
+                _epoch.Take(poll.Snapshot, poll.Events);
             }
 
             // Also without events: whoever is found to hold now moves on with the log.
@@ -160,7 +162,7 @@ public sealed class CacheClock(TimeProvider time)
     {
         lock (_gate)
         {
-            if (incarnation == _epoch.Incarnation)
+            if (incarnation == _epoch.Incarnation && events.All(happened => happened.Xid < _epoch.LastLook!.Xmax + MostAhead))
             {
                 ApplyToEpoch(events);
             }

@@ -23,8 +23,8 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     private const int ManyOfSlot = 64;
     private const int ManyTransactions = 4096;
 
-    // Beyond so many the log has not been read for very long.
-    private const int Overfull = 4096;
+    // So many transactions of one slot between two looks mean that there are no looks.
+    private const int Overfull = 1 << 16;
 
     // For each slot the highest of the transactions before which none is running any more, and those after it.
     private readonly ulong[] _highest = new ulong[incarnation.Length == 0 ? 0 : CacheTag.Slots];
@@ -81,7 +81,7 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
                 return null;
             }
 
-            unseen.UnionWith(recent?.Xids.Where(xid => !stamp.Shows(xid)) ?? []);
+            recent?.AddUnseenBy(stamp, unseen);
         }
 
         return _changes.StocksAfter(entry, unseen) is { } stocks ? (stocks, stamp.With(unseen).At(LastLook!)) : null;
@@ -91,13 +91,13 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     public void Begin(Snapshot look, IReadOnlyList<CacheEvent> events)
     {
         _folded = look.Xmin;
-        Add(events);
-        Take(look);
+        Take(look, events);
     }
 
-    /// <summary>Takes a further look, after its events.</summary>
-    public void Take(Snapshot look)
+    /// <summary>Takes a further look.</summary>
+    public void Take(Snapshot look, IReadOnlyList<CacheEvent> events)
     {
+        Add(events, areOfLog: true);
         _lastLook = look;
         _looks.Add(look);
         if (_looks.Count > LooksUntilSummedUp)
@@ -105,20 +105,24 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             _looks.RemoveAt(0);
         }
 
-        var (oldest, recent) = (_looks[0], _looks[Math.Max(0, _looks.Count - LooksUntilManyAreSummedUp)]);
-        _changes.Forget(_changes.Count > ManyTransactions ? recent : oldest);
+        var (oldest, later) = (_looks[0], _looks[Math.Max(0, _looks.Count - LooksUntilManyAreSummedUp)]);
+        _changes.Forget(_changes.Count > ManyTransactions ? later : oldest);
+        IsOverfull = false;
         _folded = Math.Max(_folded, oldest.Xmin);
         foreach (var slot in _withRecent)
         {
-            Volatile.Write(ref _recent[slot], SumUp(slot, _recent[slot]!, oldest, recent));
+            Volatile.Write(ref _recent[slot], SumUp(slot, _recent[slot]!, oldest, later));
         }
 
         _withRecent.RemoveWhere(slot => _recent[slot] is null);
     }
 
-    public void Add(IReadOnlyList<CacheEvent> events)
+    /// <summary>Takes what this process or another one has just changed.</summary>
+    public void Add(IReadOnlyList<CacheEvent> events) => Add(events, areOfLog: false);
+
+    private void Add(IReadOnlyList<CacheEvent> events, bool areOfLog)
     {
-        _changes.Add(events);
+        _changes.Add(events, areOfLog);
         foreach (var happened in events)
         {
             foreach (var tag in happened.Tags)
@@ -139,25 +143,24 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             return;
         }
 
-        var recent = _recent[slot] ?? Recent.None;
-        if (Array.IndexOf(recent.Xids, xid) < 0)
-        {
-            Volatile.Write(ref _recent[slot], recent with { Xids = [.. recent.Xids, xid] });
-            _withRecent.Add(slot);
-            IsOverfull |= recent.Xids.Length >= Overfull;
-        }
+        var recent = (_recent[slot] ?? Recent.None).With(xid);
+        Volatile.Write(ref _recent[slot], recent);
+        _withRecent.Add(slot);
+        IsOverfull |= recent.Count > Overfull;
     }
 
     // Transactions before a look's first have ended, and every read that begins from now on has seen them: one number stands for all of
     // them. Where many are left, those that a look shows are summed up to that look: whoever has seen all that it shows has seen them.
     private Recent? SumUp(int slot, Recent recent, Snapshot oldest, Snapshot later)
     {
-        var look = recent.Xids.Length > ManyOfSlot ? later : oldest;
-        var (left, all) = (recent.Xids, recent.AllOf);
-        if (Array.Exists(left, xid => xid < look.Xmin))
+        var look = recent.Count > ManyOfSlot ? later : oldest;
+        var xids = recent.Xids;
+        var all = recent.AllOf;
+        var ended = xids.BinarySearch(look.Xmin) is var place && place < 0 ? ~place : place;
+        if (ended > 0)
         {
-            Raise(slot, left.Where(xid => xid < look.Xmin).Max());
-            left = Array.FindAll(left, xid => xid >= look.Xmin);
+            Raise(slot, xids[ended - 1]);
+            xids = xids[ended..];
         }
 
         if (all?.Xmax <= look.Xmin)
@@ -166,28 +169,54 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             all = null;
         }
 
-        if (left.Length > ManyOfSlot)
+        if (xids.Length > ManyOfSlot && (all is null || look.ShowsAllOf(all)))
         {
-            left = Array.FindAll(left, xid => !look.Shows(xid));
+            xids = Array.FindAll(xids.ToArray(), xid => !look.Shows(xid));
             all = look;
         }
 
-        return left.Length == 0 && all is null ? null
-            : left == recent.Xids && all == recent.AllOf ? recent
-            : new Recent(left, all);
+        IsOverfull |= xids.Length > Overfull;
+        return xids.Length == 0 && all is null ? null
+            : xids.Length == recent.Count && ReferenceEquals(all, recent.AllOf) ? recent
+            : new Recent(xids.ToArray(), xids.Length, all);
     }
 
     private void Raise(int slot, ulong xid) => Volatile.Write(ref _highest[slot], Math.Max(_highest[slot], xid));
 
     /// <summary>Changes beside which older transactions may still be running.</summary>
+    /// <param name="Room">Their ids in ascending order, and behind them room that only the latest of these records fills.</param>
     /// <param name="AllOf">A snapshot whose transactions are all among them, as far as anybody knows; or null.</param>
-    private sealed record Recent(ulong[] Xids, Snapshot? AllOf)
+    private sealed record Recent(ulong[] Room, int Count, Snapshot? AllOf)
     {
-        public static readonly Recent None = new([], null);
+        public static readonly Recent None = new([], 0, null);
+
+        public ReadOnlySpan<ulong> Xids => Room.AsSpan(0, Count);
+
+        /// <summary>The same and one more, which is nearly always the highest.</summary>
+        public Recent With(ulong xid)
+        {
+            var place = Xids.BinarySearch(xid);
+            if (place >= 0)
+            {
+                return this;
+            }
+
+            if (~place == Count && Count < Room.Length)
+            {
+                Room[Count] = xid;
+                return this with { Count = Count + 1 };
+            }
+
+            var room = new ulong[Math.Max(4, Count + (Count / 2) + 1)];
+            Xids[..~place].CopyTo(room);
+            room[~place] = xid;
+            Xids[~place..].CopyTo(room.AsSpan(~place + 1));
+            return this with { Room = room, Count = Count + 1 };
+        }
 
         public bool IsSeenBy(CacheStamp read)
         {
-            foreach (var xid in Xids)
+            foreach (var xid in Xids[FirstNotBefore(read.Snapshot.Xmin)..])
             {
                 if (!read.Shows(xid))
                 {
@@ -197,5 +226,18 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
 
             return AllOf is null || read.Snapshot.ShowsAllOf(AllOf);
         }
+
+        public void AddUnseenBy(CacheStamp read, HashSet<ulong> unseen)
+        {
+            foreach (var xid in Xids[FirstNotBefore(read.Snapshot.Xmin)..])
+            {
+                if (!read.Shows(xid))
+                {
+                    unseen.Add(xid);
+                }
+            }
+        }
+
+        private int FirstNotBefore(ulong xid) => Xids.BinarySearch(xid) is var place && place < 0 ? ~place : place;
     }
 }

@@ -38,7 +38,7 @@ public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) 
 
         if (entry.Stamp is not null)
         {
-            cache.Keep(lead.Key!, entry);
+            entry = cache.Keep(lead.Key!, entry);
             cache.Land(lead.Key!, lead.Flight!, entry);
         }
 

@@ -7,8 +7,8 @@ namespace Tienda.Caching;
 
 /// <summary>
 /// Tells the other processes of a change at once, over Redis. A message that is lost, late or doubled does no harm: each process reads the
-/// log as well. One message is a line for the sender and its incarnation, and a line for each event: its transaction, its tags, and
-/// <c>=product:version:stock</c> for each stock.
+/// log as well; one that cannot be read is passed over as a whole. It is a line for the sender, its incarnation and the number of events,
+/// and a line for each event: its transaction, its tags, and <c>=product:version:stock</c> for each stock.
 /// </summary>
 public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetrics metrics) : BackgroundService
 {
@@ -23,7 +23,7 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
             return;
         }
 
-        var text = new StringBuilder().Append(_me).Append(' ').Append(incarnation);
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{_me} {incarnation} {events.Count}");
         foreach (var happened in events)
         {
             text.Append('\n').Append(CultureInfo.InvariantCulture, $"{happened.Xid} ").AppendJoin(' ', happened.Tags);
@@ -41,7 +41,7 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
     private void Hear(string message)
     {
         var lines = message.Split('\n');
-        if (lines[0].Split(' ') is not [var sender, var incarnation] || sender == _me)
+        if (lines[0].Split(' ') is not [var sender, var incarnation, var count] || sender == _me)
         {
             return;
         }
@@ -55,11 +55,16 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
             }
         }
 
+        // A part of what a transaction changed would pass for all of it. The log has it whole.
+        if (events.Count.ToString(CultureInfo.InvariantCulture) != count || lines.Length - 1 != events.Count)
+        {
+            return;
+        }
+
         metrics.NoteEvents(CacheMetrics.FromRedis, events.Count);
         clock.Hear(incarnation, events);
     }
 
-    // Anybody can send to the channel; what cannot be read is nobody's.
     private static CacheEvent? Read(string line)
     {
         var words = line.Split(' ');
@@ -78,6 +83,10 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
             else if (ReadStock(word) is { } change)
             {
                 stock.Add(change);
+            }
+            else
+            {
+                return null;
             }
         }
 

@@ -15,8 +15,8 @@ public sealed record CacheStamp(string Incarnation, Snapshot Snapshot)
     public CacheStamp With(IEnumerable<ulong> xids) => this with { Besides = [.. Besides.Union(xids).Order()] };
 
     /// <summary>
-    /// The stamp of an answer that was found to contain everything that is known at a later moment. It is the moment itself, unless the
-    /// answer was read after it.
+    /// The stamp of an answer that was found to contain everything that is known at another moment: the moment itself, if it shows all
+    /// that the answer's own snapshot shows.
     /// </summary>
     public CacheStamp At(Snapshot later) =>
         !ReferenceEquals(later, Snapshot) && later.ShowsAllOf(Snapshot)

@@ -58,7 +58,13 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
 
             if (await flight.Landed.Task.WaitAsync(context.RequestAborted) is not { } entry)
             {
-                // Nothing that can be shared; so nobody waits for anybody.
+                // Nothing that can be shared; so nobody waits for anybody. While the database is away, there may be an old answer.
+                if (cache.FindAgain(key, out var stale) is { } old)
+                {
+                    await GiveAsync(context, old, CacheResult.Memory, stale);
+                    return;
+                }
+
                 metrics.Note(CacheResult.Miss);
                 await next(context);
                 return;
@@ -88,7 +94,7 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
 
             if (entry is not null)
             {
-                cache.Land(key, flight, entry);
+                cache.Land(key, flight, stale is null ? entry : null);
                 await GiveAsync(context, entry, level, stale);
                 return;
             }

@@ -14,12 +14,13 @@ public sealed class RecentChanges
     /// <summary>Of transactions.</summary>
     public int Count => _changes.Count;
 
-    /// <summary>Takes all events of one or several transactions. Of a transaction that is known already nothing is taken.</summary>
-    public void Add(IReadOnlyList<CacheEvent> events)
+    /// <summary>Takes all events of one or several transactions; what is right here depends on there being none beside them.</summary>
+    /// <param name="areOfLog">Whether they stand in the log; they take the place of what was known of these transactions before.</param>
+    public void Add(IReadOnlyList<CacheEvent> events, bool areOfLog)
     {
         foreach (var transaction in events.GroupBy(happened => happened.Xid))
         {
-            if (!_changes.ContainsKey(transaction.Key))
+            if (areOfLog || !_changes.ContainsKey(transaction.Key))
             {
                 _changes[transaction.Key] = [.. transaction.Select(Change.Of)];
             }

@@ -81,8 +81,9 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
                 ExpiresAt = head.ExpiresAt,
             };
         }
-        catch (Exception strange) when (strange is JsonException or FormatException or OverflowException or IndexOutOfRangeException)
+        catch (Exception)
         {
+            // Whatever is wrong with it, it is not what this program has written.
             return null;
         }
     }

@@ -46,15 +46,19 @@ public sealed class ResponseCache(
     }
 
     /// <summary>Keeps an answer that was just read, unless something in it has changed since.</summary>
-    public void Keep(string key, CacheEntry entry)
+    /// <returns>What was kept: the same with the sales of the meantime; or the answer as it was read.</returns>
+    public CacheEntry Keep(string key, CacheEntry entry)
     {
         clock.See(entry.Stamp!.Incarnation);
-        if (UpToDate(entry) is { } current)
+        if (UpToDate(entry) is not { } current)
         {
-            metrics.NoteFill();
-            memory.Set(key, current);
-            redis.Set(key, current);
+            return entry;
         }
+
+        metrics.NoteFill();
+        memory.Set(key, current);
+        redis.Set(key, current);
+        return current;
     }
 
     /// <summary>When an answer that is read now is to be read anew.</summary>
@@ -92,7 +96,14 @@ public sealed class ResponseCache(
         {
             // The database is away, and nobody can say whether anything has changed.
             stale = clock.SinceLease;
-            return clock.IsCutOff && stale.Value.TotalSeconds <= settings.Cache.StaleIfErrorSeconds ? UpToDate(entry) : null;
+            if (!clock.IsCutOff || stale.Value.TotalSeconds > settings.Cache.StaleIfErrorSeconds)
+            {
+                return null;
+            }
+        }
+        else if (entry.ExpiresAt <= now)
+        {
+            return null;
         }
 
         var current = UpToDate(entry);
@@ -101,12 +112,7 @@ public sealed class ResponseCache(
             metrics.NoteRejection(rejecting);
         }
 
-        if (current is null || current.ExpiresAt <= now)
-        {
-            return null;
-        }
-
-        if (current != entry)
+        if (current is not null && current != entry)
         {
             Replace(key.ToString(), current, now);
         }

@@ -21,7 +21,8 @@ public static class Banner
             """);
     }
 
-    private static string Keys(Settings settings, LocalPostgres? local) => !settings.AuthEnabled ? "none: AUTH_ENABLED=false, everybody is an administrator"
+    private static string Keys(Settings settings, LocalPostgres? local) =>
+        !settings.AuthEnabled ? "none: AUTH_ENABLED=false, everybody is an administrator"
         : local is not null ? $"{SecretsFile.PathIn(settings)} (the administrator's X-API-Key is in it)"
         : "JWT_SECRET and ADMIN_API_KEY of the settings";
 

@@ -59,11 +59,13 @@ public static class Commands
 
     private static async Task ServeAloneAsync(Settings settings, ListeningSocket socket, LocalPostgres? local, CancellationToken ct)
     {
+        int? opened = settings.HasSystemdSocket ? socket.Descriptor : null;
+        var url = socket.Url;
         // The web server opens its own; this one has shown that it can, in clear words if it could not.
         socket.Dispose();
-        await using var app = Program.Build(settings, settings.HasSystemdSocket ? socket.Descriptor : null);
+        await using var app = Program.Build(settings, opened);
         await app.StartAsync(ct);
-        Banner.Print(settings.HasSystemdSocket ? socket.Url : app.Urls.First(), settings, local);
+        Banner.Print(opened is null ? app.Urls.First() : url, settings, local);
         await app.WaitForShutdownAsync(ct);
     }
 

@@ -4,12 +4,13 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Tienda.Caching;
 using Tienda.Data;
+using Tienda.Hosting.Workers;
 using Tienda.Telemetry;
 
 namespace Tienda.Http;
 
 /// <summary>Turns exceptions into problems: what could not be read is 4xx, an outage is 503, and only our own mistakes are 500.</summary>
-public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger) : IExceptionHandler
+public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger, Draining draining) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -33,6 +34,12 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger)
                 return new Problem(ProblemType.MalformedRequest, JsonDetail(context, json));
             case BadHttpRequestException bad:
                 return new Problem(ProblemType.ForStatus(bad.StatusCode), BindingDetail(bad.Message));
+        }
+
+        // The server breaks off the reading of bodies that are still on their way.
+        if (exception is OperationCanceledException && draining.IsUnderWay)
+        {
+            return new Problem(ProblemType.Unavailable, "The shop is stopping.");
         }
 
         if (exception is BusyException busy)

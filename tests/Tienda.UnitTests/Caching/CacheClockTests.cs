@@ -101,6 +101,49 @@ public sealed class CacheClockTests
     }
 
     [Fact]
+    public void A_crowd_of_changes_of_one_tag_does_not_make_it_forget_everything()
+    {
+        var xid = 10UL;
+        for (var look = 0; look < 20; look++)
+        {
+            CacheEvent[] events = [.. Enumerable.Range(0, 5000).Select(i => new CacheEvent(xid + (ulong)i, "products"))];
+            foreach (var happened in events)
+            {
+                _clock.Apply(Now, [happened]);
+            }
+
+            xid += 5000;
+            Poll($"{xid}:{xid}:", events);
+        }
+
+        Assert.True(_clock.IsLeased);
+        Assert.True(_clock.Holds(Entry($"{xid}:{xid}:", "products")));
+        Assert.False(_clock.Holds(Entry($"{xid - 1}:{xid - 1}:", "products")));
+    }
+
+    [Fact]
+    public void It_begins_beside_a_transaction_that_stays_open_and_a_long_log()
+    {
+        var clock = new CacheClock(_time);
+        CacheEvent[] events = [.. Enumerable.Range(0, 100_000).Select(i => new CacheEvent(11 + (ulong)i, "products"))];
+        Assert.True(clock.Take(new LogPoll(null, Now, Snapshot.Parse("10:100011:10"), 0, events), _time.GetTimestamp()));
+        clock.Apply(Now, [new CacheEvent(100_011, "products")]);
+
+        Assert.True(clock.IsLeased);
+        Assert.True(clock.Holds(Entry("10:100012:10", "products")));
+        Assert.False(clock.Holds(Entry("10:100011:10", "products")));
+        Assert.False(clock.Holds(Entry("10:100012:10,500", "products")));
+    }
+
+    [Fact]
+    public void A_message_of_a_transaction_that_cannot_be_is_passed_over()
+    {
+        _clock.Hear(Now, [new CacheEvent(ulong.MaxValue, "products")]);
+
+        Assert.True(_clock.Holds(Entry("10:10:", "products")));
+    }
+
+    [Fact]
     public void Answers_are_given_only_for_a_while_after_the_log_was_asked()
     {
         Assert.True(_clock.IsLeased);

@@ -93,8 +93,9 @@ public sealed class StockRenewalTests
         _clock.Apply(Now, [new CacheEvent(10, "product:7")]);
         Assert.Null(_clock.Renew(entry));
 
+        // The log has only what was committed.
         Poll("11:11:", Sale(10, (7, 4, 49)));
-        Assert.Null(_clock.Renew(entry));
+        Assert.Equal(Body((7, 49)), Text(_clock.Renew(entry)!));
         Assert.True(_clock.Holds(Entry("11:11:", (7, 4, 49))));
     }
 

@@ -2,13 +2,14 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
+using Microsoft.Win32.SafeHandles;
 
 namespace Tienda.Hosting.Workers;
 
 /// <summary>
-/// Ends a process without losing a request. The web server by itself closes connections that are idle at the moment, and a request that is on
-/// its way on one of them is lost. So first no new connections are taken, and every answer says that its connection ends with it; only when
-/// nobody speaks any more does the server stop.
+/// Ends a process without losing a request. The web server by itself closes connections that are idle at the moment, and a request that is
+/// on its way on one of them is lost. So first no new connections are taken, and every answer says that its connection ends with it; only
+/// when nobody speaks any more does the server stop.
 /// </summary>
 public sealed class Draining(Settings settings) : IHostedLifecycleService
 {
@@ -18,9 +19,13 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
     // Long enough for the next request of somebody who reads a page in between.
     private static readonly TimeSpan PatientSilence = TimeSpan.FromSeconds(5);
 
+    // Milliseconds of SHUTDOWN_TIMEOUT that are left to the server, which breaks off what is not done by then.
+    private const long Reserve = 500;
+
     private readonly List<IConnectionListener> _listeners = [];
     private volatile bool _isDraining;
     private int _connections;
+    private int _requests;
     private long _lastRequest;
 
     /// <summary>Whether others are there for new connections, so that there is time to let the old ones end by themselves.</summary>
@@ -36,7 +41,27 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
             Volatile.Write(ref _lastRequest, Environment.TickCount64);
         }
 
-        return next(context);
+        Interlocked.Increment(ref _requests);
+        var answering = next(context);
+        if (!answering.IsCompleted)
+        {
+            return AnsweredLaterAsync(answering);
+        }
+
+        Interlocked.Decrement(ref _requests);
+        return answering;
+    }
+
+    private async Task AnsweredLaterAsync(Task answering)
+    {
+        try
+        {
+            await answering;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _requests);
+        }
     }
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
@@ -48,10 +73,16 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
             await listener.UnbindAsync(cancellationToken);
         }
 
+        if (settings.Place is { } place)
+        {
+            // The server leaves open what it has not opened, and new connections would wait in it for nobody.
+            new SafeFileHandle(place.Socket, ownsHandle: true).Dispose();
+        }
+
         var silence = IsPatient ? PatientSilence : Silence;
-        var end = Environment.TickCount64 + (settings.ShutdownTimeoutSeconds * 1000L / 2);
+        var end = Environment.TickCount64 + (settings.ShutdownTimeoutSeconds * 1000L) - Reserve;
         while (Volatile.Read(ref _connections) > 0 && Environment.TickCount64 < end
-            && Environment.TickCount64 - Volatile.Read(ref _lastRequest) < silence.TotalMilliseconds)
+            && (Volatile.Read(ref _requests) > 0 || Environment.TickCount64 - Volatile.Read(ref _lastRequest) < silence.TotalMilliseconds))
         {
             await Task.Delay(Step, CancellationToken.None);
         }

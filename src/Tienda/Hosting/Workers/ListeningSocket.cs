@@ -14,15 +14,13 @@ public sealed partial class ListeningSocket : IDisposable
     // sd_listen_fds(3)
     private const int FirstOfSystemd = 3;
 
-    private readonly Socket? _socket;
+    private readonly Socket _socket;
 
-    private ListeningSocket(Socket socket, string url) => (_socket, Url, Descriptor) = (socket, url, (int)socket.Handle);
-
-    private ListeningSocket(int descriptor, string url) => (Descriptor, Url) = (descriptor, url);
+    private ListeningSocket(Socket socket, int descriptor) => (_socket, Descriptor) = (socket, descriptor);
 
     public int Descriptor { get; }
 
-    public string Url { get; }
+    public string Url => string.Create(CultureInfo.InvariantCulture, $"http://{_socket.LocalEndPoint}");
 
     /// <summary>The socket that systemd has opened for this process, or one of this process's own.</summary>
     /// <exception cref="ListeningException">The address cannot be listened on.</exception>
@@ -30,7 +28,8 @@ public sealed partial class ListeningSocket : IDisposable
     {
         if (settings.HasSystemdSocket)
         {
-            return new ListeningSocket(FirstOfSystemd, "the socket of systemd");
+            // What is closed in the end is a copy. Who comes when the shop has ended waits for the next one.
+            return new ListeningSocket(new Socket(new SafeSocketHandle(Duplicate(FirstOfSystemd), ownsHandle: true)), FirstOfSystemd);
         }
 
         var address = IPAddress.TryParse(settings.Host, out var given) ? given : IPAddress.Loopback;
@@ -44,7 +43,7 @@ public sealed partial class ListeningSocket : IDisposable
 
             socket.Bind(new IPEndPoint(address, settings.Port));
             socket.Listen(settings.FrontDoor.Backlog);
-            return new ListeningSocket(socket, string.Create(CultureInfo.InvariantCulture, $"http://{socket.LocalEndPoint}"));
+            return new ListeningSocket(socket, (int)socket.Handle);
         }
         catch (SocketException refused)
         {
@@ -63,7 +62,10 @@ public sealed partial class ListeningSocket : IDisposable
         }
     }
 
-    public void Dispose() => _socket?.Dispose();
+    public void Dispose() => _socket.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial nint Duplicate(nint descriptor);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int ControlFile(int descriptor, int command, int argument);

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 
 namespace Tienda.Hosting.Workers;
 
-/// <summary>The worker's side of its supervision: says when it takes requests and when it has served enough, and ends when it is told to.</summary>
+/// <summary>
+/// The worker's side of its supervision: says when it takes requests and when it has served enough, and ends when it is told to.
+/// </summary>
 public sealed class SupervisedWorker(Settings settings, IHostApplicationLifetime lifetime, Draining draining) : IHostedService, IDisposable
 {
     private readonly AnonymousPipeClientStream _reports = new(PipeDirection.Out, settings.Place!.Reports);

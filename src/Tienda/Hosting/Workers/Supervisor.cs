@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Tienda.Hosting.Workers;
 
 /// <summary>
-/// Keeps a number of workers on one listening socket: a worker that ends is followed by another one, on SIGHUP each is replaced by a fresh one
-/// after the other, and on SIGTERM all of them finish what they have begun. It does nothing else, so that nothing can happen to it.
+/// Keeps a number of workers on one listening socket: a worker that ends is followed by another one, on SIGHUP they are replaced one after
+/// the other, and on SIGTERM all of them finish what they have begun. It does nothing else, so that nothing can happen to it.
 /// </summary>
 public sealed partial class Supervisor : IDisposable
 {
@@ -91,7 +91,8 @@ public sealed partial class Supervisor : IDisposable
         while (!ct.IsCancellationRequested)
         {
             var worker = slot.Worker!;
-            await Task.WhenAny(worker.Ended, slot.HasFailedToReplace(worker) ? Task.Delay(LongestPause, ct) : worker.IsTired, Task.Delay(Timeout.Infinite, ct));
+            var asks = slot.HasFailedToReplace(worker) ? Task.Delay(Timeout.Infinite, ct) : worker.IsTired;
+            await Task.WhenAny(worker.Ended, asks, Task.Delay(Timeout.Infinite, ct));
             if (ct.IsCancellationRequested)
             {
                 return;
@@ -131,9 +132,8 @@ public sealed partial class Supervisor : IDisposable
         Log.Reloads(_logger);
         foreach (var slot in _slots)
         {
-            if (!ct.IsCancellationRequested && !await ReplaceAsync(slot, slot.Worker!, ct))
+            if (!await ReplaceAsync(slot, slot.Worker!, ct))
             {
-                Log.ReloadGivenUp(_logger, slot.Number);
                 return;
             }
         }
@@ -164,6 +164,11 @@ public sealed partial class Supervisor : IDisposable
                     }
 
                     slot.KeepInstead(old);
+                    if (!ct.IsCancellationRequested)
+                    {
+                        Log.NotReplaced(_logger, slot.Number);
+                    }
+
                     return false;
                 }
             }
@@ -180,6 +185,8 @@ public sealed partial class Supervisor : IDisposable
 
     private async Task EndAllAsync()
     {
+        // Whoever comes now is refused, instead of waiting in it for a worker.
+        _socket.Dispose();
         foreach (var slot in _slots.Where(slot => slot.Worker is { Ended.IsCompleted: false }))
         {
             slot.Worker!.End();
@@ -247,7 +254,7 @@ public sealed partial class Supervisor : IDisposable
         public static partial void Reloaded(ILogger logger);
 
         [LoggerMessage(LogLevel.Error, "The successor of worker {Number} did not start. The workers that run go on.")]
-        public static partial void ReloadGivenUp(ILogger logger, int number);
+        public static partial void NotReplaced(ILogger logger, int number);
 
         [LoggerMessage(LogLevel.Warning, "{Worker} did not end within {Seconds} s and was killed.")]
         public static partial void Killed(ILogger logger, WorkerProcess worker, double seconds);

@@ -93,7 +93,7 @@ public sealed class SimulatedProcess : IAsyncDisposable
         var entry = lead.Read!;
         if (entry.Stamp is not null)
         {
-            Cache.Keep(lead.Page.Key, entry);
+            entry = Cache.Keep(lead.Page.Key, entry);
         }
 
         Cache.Land(lead.Page.Key, lead.Flight!, entry);

@@ -1,0 +1,223 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Npgsql;
+using Tienda.ApiTests.Data;
+
+namespace Tienda.ApiTests.Hosting;
+
+/// <summary>Several processes on one socket: replaced, killed, told to end, and never in need of a client who asks again.</summary>
+public sealed partial class WorkerTests(ShopApp shop)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_reload_under_64_busy_connections_loses_no_request()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var before = own.Workers;
+        await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 64);
+        await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
+
+        await own.Program.SignalAsync("HUP");
+        await own.SaysAsync("All workers have been replaced.");
+        var until = busy.Answered + 500;
+        await Eventually.HoldsAsync(() => busy.Answered > until, Patience);
+        await busy.StopAsync();
+
+        Assert.Empty(busy.Losses);
+        Assert.Equal(2, own.Workers.Count);
+        Assert.Empty(own.Workers.Values.Intersect(before.Values));
+        Assert.All(before.Values, id => Assert.False(IsAlive(id)));
+    }
+
+    [Fact]
+    public async Task A_killed_worker_is_replaced_at_once_while_the_others_answer()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var killed = own.Workers[1];
+
+        await TiendaProgram.SignalAsync("KILL", killed);
+        await own.SaysAsync($"worker 1 (process {killed}) ended with exit code 137; another one takes its place in 0 s.", TimeSpan.FromSeconds(1));
+        for (var i = 0; i < 10; i++)
+        {
+            await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
+        }
+
+        await Eventually.HoldsAsync(() => own.Workers[1] != killed, Patience);
+        Assert.True(IsAlive(own.Workers[1]));
+    }
+
+    [Fact]
+    public async Task A_worker_that_cannot_start_does_not_spin_and_a_reload_leaves_the_others_alone()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var before = own.Workers;
+        await File.WriteAllTextAsync(Path.Combine(own.Folder.Path, ".env"), "DB_POOL_SIZE=many", Ct);
+
+        await own.Program.SignalAsync("HUP");
+        await own.SaysAsync("The successor of worker 1 did not start. The workers that run go on.");
+        Assert.Contains("DB_POOL_SIZE=many (.env): accepted is a whole number", own.Program.Output, StringComparison.Ordinal);
+        await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
+
+        await TiendaProgram.SignalAsync("KILL", before[2]);
+        await Task.Delay(TimeSpan.FromSeconds(8), Ct);
+        Assert.InRange(Regex.Count(own.Program.Output, "another one takes its place"), 3, 7);
+        await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
+
+        File.Delete(Path.Combine(own.Folder.Path, ".env"));
+        await Eventually.HoldsAsync(() => own.Workers[2] != before[2], Patience);
+    }
+
+    [Fact]
+    public async Task Told_to_end_they_finish_what_they_have_begun()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var product = await new Given(own.Http).ProductAsync(stock: 1);
+        await using var connection = await own.Database.OpenConnectionAsync(Ct);
+        await using var transaction = await connection.BeginTransactionAsync(Ct);
+        await using var command = new NpgsqlCommand($"SELECT FROM products WHERE id_key = {product.Id()} FOR UPDATE", connection);
+        await command.ExecuteNonQueryAsync(Ct);
+
+        var slow = own.Http.PatchAsync($"/products/{product.Id()}", new { stock = 7 });
+        await Eventually.HoldsAsync(async () => await own.Database.ValueAsync<long>(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0);
+        await own.Program.SignalAsync("TERM");
+        await Eventually.HoldsAsync(() => !Accepts(own.Url), Patience);
+        await transaction.RollbackAsync(Ct);
+
+        Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
+        Assert.Equal(0, await own.Program.ExitCodeAsync());
+        Assert.All(own.Workers.Values, id => Assert.False(IsAlive(id)));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_worker_that_has_served_enough_is_followed_by_another_one(int workers)
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers, new() { ["LIMIT_MAX_REQUESTS"] = "300" });
+        var before = own.Workers;
+        await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 8);
+
+        await own.SaysAsync("has served LIMIT_MAX_REQUESTS; another one takes its place.");
+        await Eventually.HoldsAsync(() => own.Workers.Any(worker => before[worker.Key] != worker.Value), Patience);
+        await busy.StopAsync();
+
+        Assert.Empty(busy.Losses);
+    }
+
+    [Fact]
+    public async Task Without_their_supervisor_they_end()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var workers = own.Workers.Values.ToList();
+
+        await own.Program.KillAsync();
+
+        await Eventually.HoldsAsync(() => !workers.Exists(IsAlive), Patience);
+    }
+
+    [Fact]
+    public async Task The_socket_of_systemd_is_taken()
+    {
+        // As systemd does: the socket is descriptor 3, and the variables name the process that it is for.
+        const string Activate = """
+            use Socket; use POSIX;
+            BEGIN { $^F = 10; } socket(my $s, PF_INET, SOCK_STREAM, 0); bind($s, sockaddr_in(0, INADDR_LOOPBACK)) or die; listen($s, 100);
+            my ($port) = sockaddr_in(getsockname($s));
+            POSIX::dup2(fileno($s), 3);
+            print "port $port\n"; STDOUT->flush();
+            $ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1;
+            exec @ARGV;
+            """;
+        await using var folder = new ShopFolder();
+        var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
+        foreach (var workers in new[] { "1", "2" })
+        {
+            await using var program = TiendaProgram.StartCommand(
+                folder.Path, "/usr/bin/env", $"POSTGRES_HOST={server.Host}", $"POSTGRES_DB={server.Database}", $"POSTGRES_USER={server.User}",
+                "/usr/bin/perl", "-MIO::Handle", "-e", Activate,
+                "dotnet", typeof(Program).Assembly.Location, "--workers", workers, "--port", "1");
+            using var http = await program.OpenAsync();
+            Assert.Equal(PortLine().Match(program.Output).Groups[1].Value, $"{http.BaseAddress!.Port}");
+            await http.GottenAsync("/health/live").ShouldBeAsync(200);
+        }
+    }
+
+    private static bool IsAlive(int process) => Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/fd")
+        && !File.ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
+
+    private static bool Accepts(Uri url)
+    {
+        try
+        {
+            using var connection = new TcpClient(url.Host, url.Port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"port (\d+)")]
+    private static partial Regex PortLine();
+
+    /// <summary>A shop of several workers on a database of its own.</summary>
+    private sealed partial class SupervisedShop : IAsyncDisposable
+    {
+        private SupervisedShop(TiendaProgram program, HttpClient http, NpgsqlDataSource database, ShopFolder folder) =>
+            (Program, Http, Database, Folder) = (program, http, database, folder);
+
+        public TiendaProgram Program { get; }
+
+        public HttpClient Http { get; }
+
+        public NpgsqlDataSource Database { get; }
+
+        public ShopFolder Folder { get; }
+
+        public Uri Url => Http.BaseAddress!;
+
+        /// <summary>Process numbers by the numbers of the workers, the latest of each.</summary>
+        public Dictionary<int, int> Workers => ReadyLine().Matches(Program.Output)
+            .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
+            .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
+
+        public static async Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null)
+        {
+            var folder = new ShopFolder();
+            var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
+            var database = Tienda.Data.Database.CreateUnhurried(new Tienda.Hosting.Settings { Postgres = server });
+            await new Tienda.Data.Migrator(database, Tienda.Data.Migration.All).MigrateAsync(Ct);
+            var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], new(settings ?? [])
+            {
+                ["POSTGRES_HOST"] = server.Host,
+                ["POSTGRES_DB"] = server.Database,
+                ["POSTGRES_USER"] = server.User,
+                ["RATE_LIMIT_ENABLED"] = "false",
+                ["ACCESS_LOG"] = "false",
+            });
+            var http = await program.OpenAsync();
+            await Eventually.HoldsAsync(() => ReadyLine().Count(program.Output) == workers, Patience);
+            return new SupervisedShop(program, http, database, folder);
+        }
+
+        public Task SaysAsync(string line, TimeSpan? within = null) =>
+            Eventually.HoldsAsync(() => Program.Output.Contains(line, StringComparison.Ordinal), within ?? Patience);
+
+        public async ValueTask DisposeAsync()
+        {
+            Http.Dispose();
+            await Program.DisposeAsync();
+            await Database.DisposeAsync();
+            await Folder.DisposeAsync();
+        }
+
+        [GeneratedRegex(@"worker (\d+) \(process (\d+)\) takes requests")]
+        private static partial Regex ReadyLine();
+    }
+}

@@ -3,6 +3,7 @@ using Tienda.Bills;
 using Tienda.Caching;
 using Tienda.Categories;
 using Tienda.Clients;
+using Tienda.Data;
 using Tienda.Hosting;
 using Tienda.Hosting.Workers;
 using Tienda.Http;
@@ -86,14 +87,15 @@ public static class Program
         app.MapApiDocumentation();
         app.MapProblemTypes();
         app.MapSignIn();
-        app.MapProducts();
-        app.MapCategories();
-        app.MapClients();
-        app.MapAddresses();
-        app.MapOrders();
-        app.MapOrderDetails();
-        app.MapBills();
-        app.MapReviews();
+        var shop = app.MapGroup("").RepeatingReads(settings);
+        shop.MapProducts();
+        shop.MapCategories();
+        shop.MapClients();
+        shop.MapAddresses();
+        shop.MapOrders();
+        shop.MapOrderDetails();
+        shop.MapBills();
+        shop.MapReviews();
         return app;
     }
 }

@@ -51,6 +51,9 @@ public sealed class TestPostgres : IAsyncDisposable
     }
 
     /// <summary>Makes a stand-by the server.</summary>
+    /// <summary>Restarts it as an operator does; whoever is connected is thrown out.</summary>
+    public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", Path.Combine(_folder, "data"));
+
     public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
 
     /// <summary>Ends the server at once.</summary>

@@ -51,6 +51,14 @@ public sealed class CacheFill
         await reader.NextResultAsync(ct);
     }
 
+    /// <summary>Forgets a read that failed, before it is made again.</summary>
+    public void Clear()
+    {
+        (Snapshot, Incarnation) = (null, null);
+        _tags.Clear();
+        _stock.Clear();
+    }
+
     /// <summary>Says what the answer shows or depends on.</summary>
     public void Shows(string tag) => _tags.Add(tag);
 

@@ -9,6 +9,9 @@ public static class Database
     /// <summary>Name of the pool that requests use, in metrics.</summary>
     public const string RequestPool = "tienda";
 
+    /// <summary>Connections that each process has beside its pool: for orders, for the health check, for the log of changes.</summary>
+    public const int ConnectionsBesideThePool = 3;
+
     /// <summary>The pool that requests use.</summary>
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
         CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
@@ -43,6 +46,15 @@ public static class Database
         return Build(text, "tienda-cache", null);
     }
 
+    /// <summary>How many connections the server takes from others than its superusers.</summary>
+    public static async Task<int> MostConnectionsAsync(Settings settings, CancellationToken ct)
+    {
+        await using var probe = CreateProbe(settings);
+        await using var command = probe.CreateCommand(
+            "SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer");
+        return (int)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     /// <summary>For migrations and bulk loads, which may take as long as they need.</summary>
     public static NpgsqlDataSource CreateUnhurried(Settings settings)
     {
@@ -55,6 +67,9 @@ public static class Database
     {
         var text = ConnectionString(settings, settings.Postgres!);
         text.MaxPoolSize = size;
+        // What is open beyond it closes when it has been idle for a minute.
+        text.MinPoolSize = Math.Min(size, settings.PoolSize);
+        text.ConnectionIdleLifetime = 60;
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
         // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
         text.Options = $"-c statement_timeout=15s -c lock_timeout={lockTimeout} -c idle_in_transaction_session_timeout=15s -c jit=off";

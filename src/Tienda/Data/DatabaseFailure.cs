@@ -16,6 +16,11 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     /// <summary>True when the same request may succeed a moment later.</summary>
     public bool IsOutage => State is null || (Constraint is null && IsOutageState(State));
 
+    /// <summary>True when there was no connection, or it broke: another one may do. What was asked for may have been done.</summary>
+    public bool IsConnectionLost => !IsPoolExhausted
+        && (State is null || State is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+            or PostgresErrorCodes.CannotConnectNow || State.StartsWith("08", StringComparison.Ordinal));
+
     /// <summary>
     /// True when the statement failed for something in it, or for somebody it met, so that a part of it may succeed: data, constraints,
     /// deadlocks, locks, errors raised. Nothing of its transaction was done.

@@ -49,6 +49,10 @@ public static class CommandLine
         root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
         root.Subcommands.Add(Seeding(new Command("seed", "Add demonstration data up to the given sizes; what is there stays")));
         root.Subcommands.Add(Administering());
+        root.Subcommands.Add(Runs(
+            new Command("secrets", "Make the secrets that nobody has set, once, in data/secrets.env"), Commands.MakeSecretsAsync));
+        root.Subcommands.Add(Explaining(new Command("config", "Print every setting as it is now and where it comes from")));
+        root.Subcommands.Add(Asking(new Command("health", "Ask this machine's shop whether it takes requests; exit code 0 if so")));
         Serving(root);
         // Its default gives a command two seconds after Ctrl+C. Requests get SHUTDOWN_TIMEOUT to finish, and then PostgreSQL stops.
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
@@ -61,6 +65,18 @@ public static class CommandLine
         command.Options.Add(Workers);
         command.Options.Add(Level);
         return Runs(command, Commands.ServeAsync);
+    }
+
+    private static Command Explaining(Command command)
+    {
+        Serving(command);
+        return Runs(command, (_, result, ct) => Commands.ExplainAsync(Settings.Explain(Overrides(result), result.GetValue(EnvFile))));
+    }
+
+    private static Command Asking(Command command)
+    {
+        command.Options.Add(Port);
+        return Runs(command, Commands.AskHealthAsync);
     }
 
     private static Command Administering()

@@ -85,6 +85,45 @@ public static class Commands
         return values.Where(setting => setting.Value is not null).ToDictionary(setting => setting.Key, setting => setting.Value!);
     }
 
+    /// <summary>Makes what production needs and nobody has set: JWT_SECRET and ADMIN_API_KEY.</summary>
+    public static async Task MakeSecretsAsync(Settings settings, CancellationToken ct)
+    {
+        var path = SecretsFile.PathIn(settings);
+        await Console.Out.WriteLineAsync(SecretsFile.MakeIfMissing(path) ? $"made {path}" : $"{path} is there already");
+    }
+
+    /// <summary>Prints settings as a settings file would have them.</summary>
+    public static async Task ExplainAsync(IReadOnlyList<EffectiveSetting> settings)
+    {
+        var widest = settings.Max(setting => setting.Name.Length + setting.Value.Length) + 1;
+        foreach (var setting in settings)
+        {
+            await Console.Out.WriteLineAsync($"{$"{setting.Name}={setting.Value}".PadRight(widest)}  # {setting.Source}");
+        }
+    }
+
+    /// <exception cref="CommandException">The shop does not answer, or says that it is not ready.</exception>
+    public static async Task AskHealthAsync(Settings settings, CancellationToken ct)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
+        var url = $"http://127.0.0.1:{settings.Port.ToString(CultureInfo.InvariantCulture)}/health/ready";
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(url), ct);
+            var told = await answer.Content.ReadAsStringAsync(ct);
+            if (!answer.IsSuccessStatusCode)
+            {
+                throw new CommandException($"{url} answers {(int)answer.StatusCode}: {told}");
+            }
+
+            await Console.Out.WriteLineAsync(told);
+        }
+        catch (Exception silent) when (silent is HttpRequestException or TaskCanceledException && !ct.IsCancellationRequested)
+        {
+            throw new CommandException($"{url} does not answer: {silent.Message}");
+        }
+    }
+
     public static Task MigrateAsync(Settings settings, CancellationToken ct) => WithDatabaseAsync(
         settings,
         async reachable =>
@@ -169,6 +208,7 @@ public static class Commands
         try
         {
             await using var database = Database.CreateProbe(settings);
+            await WarnOfConnectionsAsync(settings, ct);
             var pending = await new Migrator(database, Migration.All).PendingAsync(ct);
             if (pending.Count > 0)
             {
@@ -180,6 +220,22 @@ public static class Commands
         catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)
         {
             await Console.Error.WriteLineAsync($"WARNING - the database does not answer: {failure.Message}");
+        }
+    }
+
+    // Nobody notices until the busiest day of the year, when the server refuses.
+    private static async Task WarnOfConnectionsAsync(Settings settings, CancellationToken ct)
+    {
+        var most = await Database.MostConnectionsAsync(settings, ct);
+        var each = settings.PoolSize + settings.PoolMaxOverflow + Database.ConnectionsBesideThePool;
+        if (settings.Workers * each > most)
+        {
+            var possible = Math.Max(1, (most / settings.Workers) - Database.ConnectionsBesideThePool);
+            await Console.Error.WriteLineAsync(
+                $"WARNING - {settings.Workers} workers may open {settings.Workers * each} connections (each DB_POOL_SIZE "
+                + $"{settings.PoolSize} + DB_MAX_OVERFLOW {settings.PoolMaxOverflow} + {Database.ConnectionsBesideThePool}), and the "
+                + $"database server takes {most}. Set its max_connections to {(settings.Workers * each) + 10} or more, or let "
+                + $"DB_POOL_SIZE + DB_MAX_OVERFLOW be {possible} or less.");
         }
     }
 }

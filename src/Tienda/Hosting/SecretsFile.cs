@@ -23,11 +23,7 @@ public static class SecretsFile
         var path = PathIn(settings);
         try
         {
-            if (!File.Exists(path))
-            {
-                Make(path);
-            }
-
+            MakeIfMissing(path);
             var kept = Settings.Read(new SettingsReader([new SettingsSource(path, EnvironmentFile.Parse(File.ReadAllText(path)))]));
             return kept is { JwtSecret: not null, AdminApiKey: not null }
                 ? settings with { JwtSecret = settings.JwtSecret ?? kept.JwtSecret, AdminApiKey = settings.AdminApiKey ?? kept.AdminApiKey }
@@ -39,8 +35,15 @@ public static class SecretsFile
         }
     }
 
-    private static void Make(string path)
+    /// <summary>Makes the file if there is none.</summary>
+    /// <returns>Whether it was made.</returns>
+    public static bool MakeIfMissing(string path)
     {
+        if (File.Exists(path))
+        {
+            return false;
+        }
+
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
@@ -59,5 +62,6 @@ public static class SecretsFile
         }
 
         File.Move(half, path, overwrite: false);
+        return true;
     }
 }

@@ -55,6 +55,11 @@ public sealed record Settings
     /// <summary>Seconds after which a connection is replaced (DB_POOL_RECYCLE).</summary>
     public int PoolRecycleSeconds { get; init; } = 3600;
 
+    /// <summary>
+    /// Whether a connection that broke while it lay in the pool is noticed before a request suffers from it (DB_POOL_PRE_PING).
+    /// </summary>
+    public bool PoolPrePing { get; init; } = true;
+
     /// <summary>Lowest level of log lines (LOG_LEVEL, else UVICORN_LOG_LEVEL).</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
@@ -131,6 +136,9 @@ public sealed record Settings
 
     private static readonly string[] DefaultFiles = [".env.production", ".env"];
 
+    // Between a process and those that started it.
+    private static readonly string[] NotForPeople = ["PATH", WorkerPlace.Variable, "LISTEN_PID", "LISTEN_FDS"];
+
     private static readonly string[] HostNames = ["HOST", "API_HOST", "UVICORN_HOST"];
 
     // Python's names too, since the settings files of older installations carry them.
@@ -154,7 +162,18 @@ public sealed record Settings
     /// <param name="options">What the command line set, by the name of the variable that it overrides.</param>
     /// <param name="file">The settings file that was asked for, or null for .env.production or .env if there is one.</param>
     /// <exception cref="SettingsException">A value is not accepted; all of them are named.</exception>
-    public static Settings Load(IReadOnlyDictionary<string, string> options, string? file)
+    public static Settings Load(IReadOnlyDictionary<string, string> options, string? file) => Read(ReaderOf(options, file));
+
+    /// <summary>The settings as <see cref="Load"/> reads them, each with its source.</summary>
+    /// <exception cref="SettingsException">A value is not accepted; all of them are named.</exception>
+    public static IReadOnlyList<EffectiveSetting> Explain(IReadOnlyDictionary<string, string> options, string? file)
+    {
+        var reader = ReaderOf(options, file);
+        Read(reader);
+        return [.. reader.Effective.Where(setting => !NotForPeople.Contains(setting.Name))];
+    }
+
+    private static SettingsReader ReaderOf(IReadOnlyDictionary<string, string> options, string? file)
     {
         var sources = new List<SettingsSource> { new("command line", options), new("environment", Environment()) };
         file ??= DefaultFiles.FirstOrDefault(File.Exists);
@@ -163,7 +182,14 @@ public sealed record Settings
             sources.Add(new SettingsSource(file, ReadFile(file)));
         }
 
-        return Read(new SettingsReader(sources));
+        // What nobody has set and a start has made is the weakest of all.
+        var secrets = SecretsFile.PathIn(new Settings());
+        if (File.Exists(secrets))
+        {
+            sources.Add(new SettingsSource(Path.GetRelativePath(".", secrets), ReadFile(secrets)));
+        }
+
+        return new SettingsReader(sources);
     }
 
     public static Settings Read(SettingsReader read)
@@ -178,6 +204,7 @@ public sealed record Settings
             PoolMaxOverflow = read.Whole(["DB_MAX_OVERFLOW"], defaults.PoolMaxOverflow, 0, 10_000),
             PoolTimeoutSeconds = read.Whole(["DB_POOL_TIMEOUT"], defaults.PoolTimeoutSeconds, 1, 600),
             PoolRecycleSeconds = read.Whole(["DB_POOL_RECYCLE"], defaults.PoolRecycleSeconds, 1, 86_400 * 365),
+            PoolPrePing = read.Flag("DB_POOL_PRE_PING", defaults.PoolPrePing),
             LogLevel = read.Choice(["LOG_LEVEL", "UVICORN_LOG_LEVEL"], defaults.LogLevel, LogLevels),
             JsonLogs = read.Choice(["LOG_FORMAT"], defaults.JsonLogs, LogFormats),
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
@@ -193,7 +220,7 @@ public sealed record Settings
                     redisHost,
                     read.Whole(["REDIS_PORT"], 6379, 1, 65535),
                     read.Whole(["REDIS_DB"], 0, 0, 1024),
-                    read.Text("REDIS_PASSWORD"))
+                    read.Hidden("REDIS_PASSWORD"))
                 : null,
             RateLimitEnabled = read.Flag("RATE_LIMIT_ENABLED", defaults.RateLimitEnabled),
             RateLimitCalls = read.Whole(["RATE_LIMIT_CALLS"], defaults.RateLimitCalls, 1, 1_000_000),
@@ -212,7 +239,7 @@ public sealed record Settings
                     read.Whole(["POSTGRES_PORT"], 5432, 1, 65535),
                     read.TextOr("POSTGRES_DB", "tienda"),
                     read.TextOr("POSTGRES_USER", "postgres"),
-                    read.Text("POSTGRES_PASSWORD"))
+                    read.Hidden("POSTGRES_PASSWORD"))
                 : null,
             EmbeddedPostgres = read.Text("POSTGRES_HOST") is null,
         };

@@ -7,6 +7,11 @@ namespace Tienda.Hosting;
 /// <param name="Name">As an error message calls it.</param>
 public sealed record SettingsSource(string Name, IReadOnlyDictionary<string, string> Values);
 
+/// <summary>What a setting is and why.</summary>
+/// <param name="Value">A secret is shown as three dots, nothing as an empty text.</param>
+/// <param name="Source">The name of a <see cref="SettingsSource"/>, or <c>default</c>.</param>
+public sealed record EffectiveSetting(string Name, string Value, string Source);
+
 /// <summary>
 /// Looks settings up in several sources, the strongest first, and collects every mistake, so that one start shows them all.
 /// Within a source the first of several names wins.
@@ -14,16 +19,25 @@ public sealed record SettingsSource(string Name, IReadOnlyDictionary<string, str
 public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
 {
     private readonly List<string> _mistakes = [];
+    private readonly List<EffectiveSetting> _effective = [];
 
     public IReadOnlyList<string> Mistakes => _mistakes;
 
-    public string? Text(params string[] names) => Find(names)?.Value;
+    /// <summary>Every setting that was asked for, in that order, with its value and where it comes from.</summary>
+    public IReadOnlyList<EffectiveSetting> Effective => _effective;
 
-    public string TextOr(string name, string absent) => Find([name])?.Value ?? absent;
+    public string? Text(params string[] names) => Take(names, "")?.Value;
 
+    public string TextOr(string name, string absent) => Take([name], absent)?.Value ?? absent;
+
+    /// <summary>A text that is shown to nobody.</summary>
+    public string? Hidden(string name) => Take([name], "", isSecret: true)?.Value;
+
+    /// <param name="absent">What counts if it is not set; 0 below the minimum stands for nothing.</param>
     public int Whole(string[] names, int absent, int minimum, int maximum)
     {
-        if (Find(names) is not { } found)
+        var shown = absent < minimum ? "" : absent.ToString(CultureInfo.InvariantCulture);
+        if (Take(names, shown) is not { } found)
         {
             return absent;
         }
@@ -40,7 +54,7 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
 
     public bool Flag(string name, bool absent)
     {
-        if (Find([name]) is not { } found)
+        if (Take([name], absent ? "true" : "false") is not { } found)
         {
             return absent;
         }
@@ -60,7 +74,7 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
     /// <summary>One of several words, in any case, each with its meaning.</summary>
     public T Choice<T>(string[] names, T absent, IReadOnlyDictionary<string, T> words)
     {
-        if (Find(names) is not { } found)
+        if (Take(names, words.First(word => Equals(word.Value, absent)).Key) is not { } found)
         {
             return absent;
         }
@@ -80,7 +94,7 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
     /// <param name="longest">The most characters.</param>
     public string? Secret(string name, int shortest, int longest = 1024)
     {
-        if (Find([name]) is not { } found)
+        if (Take([name], "", isSecret: true) is not { } found)
         {
             return null;
         }
@@ -112,6 +126,15 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
 
     private void Refuse((string Source, string Name, string Value) found, string accepted) =>
         _mistakes.Add($"{found.Name}={found.Value} ({found.Source}): accepted is {accepted}.");
+
+    private (string Source, string Name, string Value)? Take(IReadOnlyList<string> names, string absent, bool isSecret = false)
+    {
+        var found = Find(names);
+        _effective.Add(found is { } given
+            ? new EffectiveSetting(given.Name, isSecret ? "…" : given.Value, given.Source)
+            : new EffectiveSetting(names[0], absent, "default"));
+        return found;
+    }
 
     // An empty value counts as unset: compose files pass variables on that nobody gave a value.
     private (string Source, string Name, string Value)? Find(IReadOnlyList<string> names)

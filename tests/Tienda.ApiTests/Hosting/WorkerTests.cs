@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Npgsql;
 using Tienda.ApiTests.Data;
+using Tienda.ApiTests.Security;
 
 namespace Tienda.ApiTests.Hosting;
 
@@ -31,6 +32,21 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.Equal(2, own.Workers.Count);
         Assert.Empty(own.Workers.Values.Intersect(before.Values));
         Assert.All(before.Values, id => Assert.False(IsAlive(id)));
+    }
+
+    [Fact]
+    public async Task Behind_nginx_a_reload_loses_no_request()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var nginx = await TestNginx.StartAsync(own.Url);
+        await using var busy = BusyConnections.Start(nginx.Address, "/products?limit=1", 32);
+        await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
+
+        await own.Program.SignalAsync("HUP");
+        await own.SaysAsync("All workers have been replaced.");
+        await busy.StopAsync();
+
+        Assert.Empty(busy.Losses);
     }
 
     [Fact]

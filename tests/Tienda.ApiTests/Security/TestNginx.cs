@@ -1,12 +1,11 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Tienda.ApiTests.Data;
 
 namespace Tienda.ApiTests.Security;
 
-/// <summary>A real nginx before a shop, set up as docs/security.md shows it, in a folder of its own.</summary>
+/// <summary>A real nginx before a shop, set up by deploy/nginx/tienda.conf, in a folder of its own.</summary>
 public sealed class TestNginx : IAsyncDisposable
 {
     private const string Binary = "/usr/sbin/nginx";
@@ -34,24 +33,31 @@ public sealed class TestNginx : IAsyncDisposable
         master_process off;
         pid nginx.pid;
         error_log error.log;
-        events { worker_connections 256; }
+        events { worker_connections 1024; }
         http {
-            access_log off;
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-            upstream shop { server {{shop.Host}}:{{shop.Port.ToString(CultureInfo.InvariantCulture)}}; keepalive 16; }
-            server {
-                listen {{Address.Host}}:{{Address.Port.ToString(CultureInfo.InvariantCulture)}};
-                location / {
-                    proxy_pass http://shop;
-                    proxy_http_version 1.1;
-                    proxy_set_header Connection "";
-                    proxy_set_header Host $host;
-                    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                    proxy_set_header X-Forwarded-Proto $scheme;
-                }
-            }
+            {{OwnConfiguration(shop)}}
         }
         """;
+
+    // The file that an operator installs, on other ports and in another folder.
+    private string OwnConfiguration(Uri shop)
+    {
+        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
+        foreach (var (installed, here) in new[]
+        {
+            ("server 127.0.0.1:8000", $"server {shop.Authority}"),
+            ("    listen 80;", $"    listen {Address.Authority};"),
+            ("    listen [::]:80;", ""),
+            ("/var/log/nginx/", ""),
+        })
+        {
+            Assert.Contains(installed, text, StringComparison.Ordinal);
+            text = text.Replace(installed, here, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
 
     private async Task AwaitAsync()
     {

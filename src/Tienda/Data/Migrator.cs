@@ -37,6 +37,10 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
     // Any constant serves, as long as every version of the program uses the same.
     private const long LockKey = 0x7469656e6461;
 
+    private const string LockPatience = "SET LOCAL lock_timeout = '3s'";
+    private const int Attempts = 10;
+    private const int PauseMs = 500;
+
     /// <summary>Brings the database to this program's version and answers what was applied.</summary>
     /// <exception cref="MigrationException">The database is newer than the program, or an applied file was changed.</exception>
     public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken ct)
@@ -58,7 +62,7 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
             var pending = await PendingAsync(connection, ct);
             foreach (var migration in pending)
             {
-                await ApplyAsync(connection, migration, ct);
+                await ApplyPatientlyAsync(connection, migration, ct);
             }
 
             return pending;
@@ -111,9 +115,34 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
         return [.. migrations.Where(m => !applied.ContainsKey(m.Version))];
     }
 
+    // A change of a table waits for whoever uses it, and whoever comes then waits behind it. So it waits a moment only, and comes again.
+    private static async Task ApplyPatientlyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await ApplyAsync(connection, migration, ct);
+                return;
+            }
+            catch (PostgresException held) when (held.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+                if (attempt == Attempts)
+                {
+                    throw new MigrationException(
+                        $"Migration {migration.Name} was tried {Attempts} times, and each time somebody held a table that it changes. "
+                        + "pg_stat_activity shows whose transaction is so old; end it and migrate again.");
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(PauseMs * attempt), ct);
+            }
+        }
+    }
+
     private static async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
     {
         await using var transaction = await connection.BeginTransactionAsync(ct);
+        await ExecuteAsync(connection, LockPatience, ct);
         await ExecuteAsync(connection, migration.Sql, ct);
         await using var note = new NpgsqlCommand("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", connection);
         note.Parameters.Add(new NpgsqlParameter<int> { TypedValue = migration.Version });

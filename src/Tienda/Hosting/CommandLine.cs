@@ -51,6 +51,8 @@ public static class CommandLine
         root.Subcommands.Add(Administering());
         root.Subcommands.Add(Runs(
             new Command("secrets", "Make the secrets that nobody has set, once, in data/secrets.env"), Commands.MakeSecretsAsync));
+        root.Subcommands.Add(BackingUp(new Command("backup", "Write the database into a file, while the shop goes on")));
+        root.Subcommands.Add(Restoring(new Command("restore", "Put the database back as a file has it")));
         root.Subcommands.Add(Explaining(new Command("config", "Print every setting as it is now and where it comes from")));
         root.Subcommands.Add(Asking(new Command("health", "Ask this machine's shop whether it takes requests; exit code 0 if so")));
         Serving(root);
@@ -65,6 +67,23 @@ public static class CommandLine
         command.Options.Add(Workers);
         command.Options.Add(Level);
         return Runs(command, Commands.ServeAsync);
+    }
+
+    private static Command BackingUp(Command command)
+    {
+        var file = new Argument<string>("file") { Description = "File to make; one that is there is not overwritten" };
+        command.Arguments.Add(file);
+        return Runs(command, (settings, result, ct) => Commands.BackUpAsync(settings, result.GetRequiredValue(file), ct));
+    }
+
+    private static Command Restoring(Command command)
+    {
+        var file = new Argument<string>("file") { Description = "File that backup has made" };
+        var replace = new Option<bool>("--replace") { Description = "Even if there is a shop in the database, which is lost" };
+        command.Arguments.Add(file);
+        command.Options.Add(replace);
+        return Runs(command, (settings, result, ct) =>
+            Commands.RestoreAsync(settings, result.GetRequiredValue(file), result.GetValue(replace), ct));
     }
 
     private static Command Explaining(Command command)

@@ -171,6 +171,27 @@ public static class Commands
         },
         ct);
 
+    /// <summary>Writes the database into a file.</summary>
+    public static Task BackUpAsync(Settings settings, string file, CancellationToken ct) => WithDatabaseAsync(
+        settings,
+        async reachable =>
+        {
+            await new DatabaseDump(reachable).BackUpAsync(file, ct);
+            await Console.Out.WriteLineAsync($"made {file}");
+        },
+        ct);
+
+    /// <summary>Puts the database back as a file has it, and brings it to this program's version.</summary>
+    public static Task RestoreAsync(Settings settings, string file, bool replace, CancellationToken ct) => WithDatabaseAsync(
+        settings,
+        async reachable =>
+        {
+            await new DatabaseDump(reachable).RestoreAsync(file, replace, ct);
+            await ApplyMigrationsAsync(reachable, ct);
+            await Console.Out.WriteLineAsync($"{reachable.Postgres} is as {file} has it");
+        },
+        ct);
+
     /// <summary>Runs a command on the database of the settings; a private one is started for it, or joined if the shop is open.</summary>
     private static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
     {

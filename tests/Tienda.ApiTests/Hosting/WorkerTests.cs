@@ -52,7 +52,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_killed_worker_is_replaced_at_once_while_the_others_answer()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2, new() { ["LOG_FORMAT"] = "json" });
         var killed = own.Workers[1];
 
         await TiendaProgram.SignalAsync("KILL", killed);

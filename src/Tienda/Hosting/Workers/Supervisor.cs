@@ -80,7 +80,7 @@ public sealed partial class Supervisor : IDisposable
     {
         var worker = slot.Worker = WorkerProcess.Start(slot.Number, _socket, _environment);
         _ = worker.IsReady.ContinueWith(
-            _ => Log.Ready(_logger, worker), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ => Log.Ready(_logger, worker.Number, worker.Id), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return worker;
     }
 
@@ -100,7 +100,7 @@ public sealed partial class Supervisor : IDisposable
 
             if (!worker.Ended.IsCompleted)
             {
-                Log.Tired(_logger, worker);
+                Log.Tired(_logger, worker.Number, worker.Id);
                 await ReplaceAsync(slot, worker, ct);
                 continue;
             }
@@ -116,7 +116,7 @@ public sealed partial class Supervisor : IDisposable
                 failures = worker.Age < Healthy ? failures + 1 : 0;
                 var pause = failures < 2 ? TimeSpan.Zero
                     : TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, FirstPause.TotalSeconds * Math.Pow(2, failures - 2)));
-                Log.Ended(_logger, worker, worker.ExitCode, pause.TotalSeconds);
+                Log.Ended(_logger, worker.Number, worker.Id, worker.ExitCode, pause.TotalSeconds);
                 await Task.Delay(pause, ct).ContinueWith(_ => { }, TaskScheduler.Default);
                 if (!ct.IsCancellationRequested)
                 {
@@ -200,7 +200,7 @@ public sealed partial class Supervisor : IDisposable
         var patience = TimeSpan.FromSeconds(_settings.ShutdownTimeoutSeconds) + EndPatience;
         if (await Task.WhenAny(worker.Ended, Task.Delay(patience)) != worker.Ended)
         {
-            Log.Killed(_logger, worker, patience.TotalSeconds);
+            Log.Killed(_logger, worker.Number, worker.Id, patience.TotalSeconds);
             worker.Kill();
             await worker.Ended;
         }
@@ -238,14 +238,15 @@ public sealed partial class Supervisor : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "{Worker} takes requests.")]
-        public static partial void Ready(ILogger logger, WorkerProcess worker);
+        [LoggerMessage(LogLevel.Information, "worker {Worker} (process {Process}) takes requests.")]
+        public static partial void Ready(ILogger logger, int worker, int process);
 
-        [LoggerMessage(LogLevel.Information, "{Worker} has served LIMIT_MAX_REQUESTS; another one takes its place.")]
-        public static partial void Tired(ILogger logger, WorkerProcess worker);
+        [LoggerMessage(LogLevel.Information, "worker {Worker} (process {Process}) has served LIMIT_MAX_REQUESTS; another one takes its place.")]
+        public static partial void Tired(ILogger logger, int worker, int process);
 
-        [LoggerMessage(LogLevel.Error, "{Worker} ended with exit code {Code}; another one takes its place in {Seconds} s.")]
-        public static partial void Ended(ILogger logger, WorkerProcess worker, int code, double seconds);
+        [LoggerMessage(
+            LogLevel.Error, "worker {Worker} (process {Process}) ended with exit code {Code}; another one takes its place in {Seconds} s.")]
+        public static partial void Ended(ILogger logger, int worker, int process, int code, double seconds);
 
         [LoggerMessage(LogLevel.Information, "SIGHUP: the workers are replaced one after the other.")]
         public static partial void Reloads(ILogger logger);
@@ -256,7 +257,7 @@ public sealed partial class Supervisor : IDisposable
         [LoggerMessage(LogLevel.Error, "The successor of worker {Number} did not start. The workers that run go on.")]
         public static partial void NotReplaced(ILogger logger, int number);
 
-        [LoggerMessage(LogLevel.Warning, "{Worker} did not end within {Seconds} s and was killed.")]
-        public static partial void Killed(ILogger logger, WorkerProcess worker, double seconds);
+        [LoggerMessage(LogLevel.Warning, "worker {Worker} (process {Process}) did not end within {Seconds} s and was killed.")]
+        public static partial void Killed(ILogger logger, int worker, int process, double seconds);
     }
 }

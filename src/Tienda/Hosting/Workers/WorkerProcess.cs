@@ -27,14 +27,14 @@ public sealed partial class WorkerProcess : IDisposable
 
     private WorkerProcess(int number, Process process, AnonymousPipeServerStream reports)
     {
-        (Number, _process, _reports) = (number, process, reports);
+        (Number, Id, _process, _reports) = (number, process.Id, process, reports);
         Ended = process.WaitForExitAsync();
         _ = ListenAsync();
     }
 
     public int Number { get; }
 
-    public int Id => _process.Id;
+    public int Id { get; }
 
     public int ExitCode => _process.ExitCode;
 
@@ -95,8 +95,6 @@ public sealed partial class WorkerProcess : IDisposable
         _reports.Dispose();
         _process.Dispose();
     }
-
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"worker {Number} (process {Id})");
 
     private async Task ListenAsync()
     {

@@ -1,15 +1,13 @@
 using Npgsql;
-using Tienda.Caching;
 using Tienda.Hosting;
 
 namespace Tienda.Data;
 
 /// <summary>
 /// Makes a read again whose connection broke: after the database server was restarted each pool is full of connections that are none, and
-/// the first requests would find that out. A read can be made twice; what writes is left to its sender. While the server is away for
-/// longer, nobody waits.
+/// the first requests would find that out. A read can be made twice; what writes is left to its sender.
 /// </summary>
-public sealed class RepeatedReads(NpgsqlDataSource database, CacheClock clock) : IEndpointFilter
+public sealed class RepeatedReads(NpgsqlDataSource database) : IEndpointFilter
 {
     // Together the time that a server takes to restart with nothing to recover.
     private static readonly int[] PausesMs = [0, 50, 150, 300, 500];
@@ -28,7 +26,7 @@ public sealed class RepeatedReads(NpgsqlDataSource database, CacheClock clock) :
             {
                 return await next(context);
             }
-            catch (Exception broken) when (!clock.IsCutOff && DatabaseFailure.Read(broken) is { IsConnectionLost: true })
+            catch (Exception broken) when (DatabaseFailure.Read(broken) is { IsConnectionLost: true })
             {
                 // The others in the pool are broken as well.
                 database.Clear();

@@ -241,7 +241,8 @@ public sealed partial class Supervisor : IDisposable
         [LoggerMessage(LogLevel.Information, "worker {Worker} (process {Process}) takes requests.")]
         public static partial void Ready(ILogger logger, int worker, int process);
 
-        [LoggerMessage(LogLevel.Information, "worker {Worker} (process {Process}) has served LIMIT_MAX_REQUESTS; another one takes its place.")]
+        [LoggerMessage(
+            LogLevel.Information, "worker {Worker} (process {Process}) has served LIMIT_MAX_REQUESTS; another one takes its place.")]
         public static partial void Tired(ILogger logger, int worker, int process);
 
         [LoggerMessage(

@@ -24,7 +24,6 @@ public sealed class CacheClock(TimeProvider time)
     // Events that came before it was known of which incarnation the log is.
     private readonly List<(string Incarnation, IReadOnlyList<CacheEvent> Events, long At)> _early = [];
     private volatile CacheEpoch _epoch = CacheEpoch.Unknown;
-    private Snapshot? _polled;
     private long _notBefore = long.MinValue;
 
     // Another one with every event that was applied, and whenever answers were forgotten with an incarnation.
@@ -34,7 +33,7 @@ public sealed class CacheClock(TimeProvider time)
     private int _failures;
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
-    public Snapshot? Polled => _polled;
+    public Snapshot? Polled => _epoch.LastLook;
 
     /// <summary>Whether the log has been asked a moment ago, without which nothing can be said about any answer.</summary>
     public bool IsLeased => Volatile.Read(ref _leased) && time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) <= Lease;
@@ -91,7 +90,7 @@ public sealed class CacheClock(TimeProvider time)
         lock (_gate)
         {
             Volatile.Write(ref _failures, 0);
-            if (poll.Since != _polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
+            if (poll.Since != Polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
             {
                 // While it was under way, this clock began anew.
                 return false;
@@ -99,7 +98,7 @@ public sealed class CacheClock(TimeProvider time)
 
             _early.RemoveAll(early => early.Incarnation != poll.Incarnation);
 
-            if (_polled is null)
+            if (Polled is not { } polled)
             {
                 var epoch = new CacheEpoch(poll.Incarnation, poll.PrunedBelow);
                 epoch.Begin(poll.Snapshot, poll.Events);
@@ -107,7 +106,7 @@ public sealed class CacheClock(TimeProvider time)
                 _early.Clear();
                 _epoch = epoch;
             }
-            else if (poll.Incarnation != _epoch.Incarnation || poll.PrunedBelow > _polled.Xmin)
+            else if (poll.Incarnation != _epoch.Incarnation || poll.PrunedBelow > polled.Xmin)
             {
                 ForgetAll();
                 return false;
@@ -119,7 +118,6 @@ public sealed class CacheClock(TimeProvider time)
 
             // Also without events: whoever is found to hold now moves on with the log.
             Interlocked.Increment(ref _version);
-            _polled = poll.Snapshot;
             Volatile.Write(ref _leaseBegan, started);
             Volatile.Write(ref _leased, true);
             return true;
@@ -140,7 +138,7 @@ public sealed class CacheClock(TimeProvider time)
                 return;
             }
 
-            if (_polled is not null)
+            if (Polled is not null)
             {
                 ForgetAll();
             }
@@ -162,7 +160,7 @@ public sealed class CacheClock(TimeProvider time)
     {
         lock (_gate)
         {
-            if (incarnation == _epoch.Incarnation && events.All(happened => happened.Xid < _epoch.LastLook!.Xmax + MostAhead))
+            if (incarnation == _epoch.Incarnation && Polled is { } polled && events.All(happened => happened.Xid < polled.Xmax + MostAhead))
             {
                 ApplyToEpoch(events);
             }
@@ -179,7 +177,7 @@ public sealed class CacheClock(TimeProvider time)
 
         lock (_gate)
         {
-            if (incarnation != _epoch.Incarnation && _polled is not null)
+            if (incarnation != _epoch.Incarnation && Polled is not null)
             {
                 ForgetAll();
             }
@@ -205,7 +203,6 @@ public sealed class CacheClock(TimeProvider time)
 
     private void ForgetAll()
     {
-        _polled = null;
         Volatile.Write(ref _leased, false);
         _epoch = CacheEpoch.Unknown;
         Interlocked.Increment(ref _version);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Tienda.Hosting;
 
@@ -11,6 +10,7 @@ public sealed class DatabaseDump(Settings settings)
     /// <exception cref="CommandException">The file is there already, or pg_dump failed.</exception>
     public async Task BackUpAsync(string file, CancellationToken ct)
     {
+        file = Path.GetFullPath(file);
         if (File.Exists(file))
         {
             throw new CommandException($"{file} is there already. Choose another name.");
@@ -20,15 +20,16 @@ public sealed class DatabaseDump(Settings settings)
         var half = file + ".part";
         try
         {
-            // It has everybody's addresses in it, so nobody else may read it.
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
+            // It has everybody's addresses in it.
+            await PrivateFile.Create(half).DisposeAsync();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"{half} cannot be made: {refused.Message}");
+        }
 
-            await new FileStream(half, options).DisposeAsync();
-
+        try
+        {
             // The log of changes is for caches of this moment only.
             await RunAsync("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--file", half], ct);
             File.Move(half, file);
@@ -44,6 +45,7 @@ public sealed class DatabaseDump(Settings settings)
     /// <exception cref="CommandException">There is a shop in the database, or the file cannot be read, or pg_restore failed.</exception>
     public async Task RestoreAsync(string file, bool replace, CancellationToken ct)
     {
+        file = Path.GetFullPath(file);
         if (!File.Exists(file))
         {
             throw new CommandException($"There is no file {file}.");
@@ -73,28 +75,18 @@ public sealed class DatabaseDump(Settings settings)
     {
         var server = settings.Postgres!;
         var binaries = await PostgresBinaries.FindAsync(null, settings.SearchPath, ct);
-        var start = new ProcessStartInfo(binaries[program], arguments) { RedirectStandardError = true };
-        start.Environment["PGHOST"] = server.Host;
-        start.Environment["PGPORT"] = server.Port.ToString(CultureInfo.InvariantCulture);
-        start.Environment["PGDATABASE"] = server.Database;
-        start.Environment["PGUSER"] = server.User;
-        start.Environment["PGPASSWORD"] = server.Password ?? "";
-        using var process = Process.Start(start)!;
-        try
+        // Not as arguments, which every user of the machine can see.
+        var connection = new Dictionary<string, string?>
         {
-            var said = await process.StandardError.ReadToEndAsync(ct);
-            await process.WaitForExitAsync(ct);
-            if (process.ExitCode != 0)
-            {
-                throw new CommandException($"{program} ended with exit code {process.ExitCode}:\n{said.Trim()}");
-            }
-        }
-        finally
+            ["PGHOST"] = server.Host,
+            ["PGPORT"] = server.Port.ToString(CultureInfo.InvariantCulture),
+            ["PGDATABASE"] = server.Database,
+            ["PGUSER"] = server.User,
+            ["PGPASSWORD"] = server.Password,
+        };
+        if (await SystemAccount.Own.RunAsync(binaries[program], arguments, ct, connection) is (not 0 and var code, var said))
         {
-            if (!process.HasExited)
-            {
-                process.Kill();
-            }
+            throw new CommandException($"{program} ended with exit code {code}:\n{said}");
         }
     }
 }

@@ -7,8 +7,9 @@ namespace Tienda.Data;
 /// <param name="Constraint">Name of the violated constraint, or null.</param>
 /// <param name="Table">The table that the constraint belongs to, or null.</param>
 /// <param name="IsPoolExhausted">True when every connection stayed busy for DB_POOL_TIMEOUT.</param>
+/// <param name="IsTimeout">True when the server, or a free connection, was waited for in vain.</param>
 /// <param name="Message">For the log; without values of the request.</param>
-public sealed record DatabaseFailure(string? State, string? Constraint, string? Table, bool IsPoolExhausted, string Message)
+public sealed record DatabaseFailure(string? State, string? Constraint, string? Table, bool IsPoolExhausted, bool IsTimeout, string Message)
 {
     // PostgreSQL's appendix of error codes; the driver has no name for it.
     private const string IdleInTransactionTimeout = "25P03";
@@ -16,8 +17,11 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     /// <summary>True when the same request may succeed a moment later.</summary>
     public bool IsOutage => State is null || (Constraint is null && IsOutageState(State));
 
-    /// <summary>True when there was no connection, or it broke: another one may do. What was asked for may have been done.</summary>
-    public bool IsConnectionLost => !IsPoolExhausted
+    /// <summary>
+    /// True when there was no connection, or it broke: another one may do. What was asked for may have been done. Not after a wait, which
+    /// would only be as long again.
+    /// </summary>
+    public bool IsConnectionLost => !IsTimeout
         && (State is null || State is PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
             or PostgresErrorCodes.CannotConnectNow || State.StartsWith("08", StringComparison.Ordinal));
 
@@ -35,9 +39,10 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     public static DatabaseFailure? Read(Exception exception) => exception switch
     {
         PostgresException { ConstraintName: { } constraint } violation =>
-            new DatabaseFailure(violation.SqlState, constraint, violation.TableName, false, violation.MessageText),
-        PostgresException error => new DatabaseFailure(error.SqlState, null, null, false, $"{error.SqlState} {error.MessageText}"),
-        NpgsqlException error => new DatabaseFailure(null, null, null, IsExhausted(error), error.Message),
+            new DatabaseFailure(violation.SqlState, constraint, violation.TableName, false, false, violation.MessageText),
+        PostgresException error => new DatabaseFailure(error.SqlState, null, null, false, false, $"{error.SqlState} {error.MessageText}"),
+        NpgsqlException error =>
+            new DatabaseFailure(null, null, null, IsExhausted(error), error.InnerException is TimeoutException, error.Message),
         _ => null,
     };
 

@@ -44,10 +44,14 @@ public sealed record SystemAccount(string? Name)
     public async Task<bool> CanReachAsync(string folder, CancellationToken ct) =>
         Name is null || (await RunAsync("test", ["-x", folder], ct)).Code == 0;
 
-    /// <summary>Runs a program to its end. It must leave no process behind that keeps its output open.</summary>
-    public async Task<(int Code, string Output)> RunAsync(string program, string[] arguments, CancellationToken ct)
+    /// <summary>
+    /// Runs a program to its end, in the folder <c>/</c>. It must leave no process behind that keeps its output open.
+    /// </summary>
+    /// <param name="environment">Variables that it finds beside those of this process; null stands for none.</param>
+    public async Task<(int Code, string Output)> RunAsync(
+        string program, string[] arguments, CancellationToken ct, IReadOnlyDictionary<string, string?>? environment = null)
     {
-        using var process = Start(["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh", program, .. arguments], output: true);
+        using var process = Start(["/bin/sh", "-c", "exec \"$@\" 2>&1", "sh", program, .. arguments], output: true, environment);
         var output = await process.StandardOutput.ReadToEndAsync(ct);
         await process.WaitForExitAsync(ct);
         return (process.ExitCode, output.Trim());
@@ -62,14 +66,20 @@ public sealed record SystemAccount(string? Name)
             ? ["setsid"]
             : ["perl", "-e", "use POSIX; POSIX::setsid(); exec @ARGV;"];
         string[] logging = ["/bin/sh", "-c", "umask 077; exec \"$@\" >>\"$0\" 2>&1", log];
-        return Start([.. logging, program, .. arguments], output: false, [.. silent, .. apart]);
+        return Start([.. logging, program, .. arguments], output: false, null, [.. silent, .. apart]);
     }
 
-    private Process Start(string[] command, bool output, params string[] wrapper)
+    private Process Start(
+        string[] command, bool output, IReadOnlyDictionary<string, string?>? environment = null, params string[] wrapper)
     {
         string[] line = Name is null ? [.. wrapper, .. command] : [.. wrapper, "runuser", "-u", Name, "--", .. command];
         // The present folder may be one that the other user cannot enter.
         var start = new ProcessStartInfo(line[0], line[1..]) { WorkingDirectory = "/", RedirectStandardOutput = output };
+        foreach (var (name, value) in environment?.Where(variable => variable.Value is not null) ?? [])
+        {
+            start.Environment[name] = value;
+        }
+
         try
         {
             return Process.Start(start)!;

@@ -60,13 +60,15 @@ public static class CommandLine
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
     }
 
-    private static T Serving<T>(T command) where T : Command
+    private static T Serving<T>(T command) where T : Command => Runs(WithServerOptions(command), Commands.ServeAsync);
+
+    private static T WithServerOptions<T>(T command) where T : Command
     {
         command.Options.Add(Host);
         command.Options.Add(Port);
         command.Options.Add(Workers);
         command.Options.Add(Level);
-        return Runs(command, Commands.ServeAsync);
+        return command;
     }
 
     private static Command BackingUp(Command command)
@@ -86,11 +88,9 @@ public static class CommandLine
             Commands.RestoreAsync(settings, result.GetRequiredValue(file), result.GetValue(replace), ct));
     }
 
-    private static Command Explaining(Command command)
-    {
-        Serving(command);
-        return Runs(command, (_, result, ct) => Commands.ExplainAsync(Settings.Explain(Overrides(result), result.GetValue(EnvFile))));
-    }
+    private static Command Explaining(Command command) => Runs(
+        WithServerOptions(command),
+        (_, result, _) => Commands.ExplainAsync(Settings.Explain(Overrides(result), result.GetValue(EnvFile))));
 
     private static Command Asking(Command command)
     {

@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
+using Tienda.Data;
 
 namespace Tienda.Hosting;
 
 /// <summary>Makes the secrets that nobody has set and keeps them beside the private database, readable to its owner only.</summary>
 public static class SecretsFile
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const string JwtSecret = "JWT_SECRET";
     private const string AdminApiKey = "ADMIN_API_KEY";
 
@@ -45,16 +45,10 @@ public static class SecretsFile
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = OwnerOnly;
-        }
-
         // Under another name first: a start that is interrupted here must not leave half a file behind.
         var half = path + ".new";
         File.Delete(half);
-        using (var writer = new StreamWriter(half, options))
+        using (var writer = new StreamWriter(PrivateFile.Create(half)))
         {
             writer.WriteLine("# Made by Tienda at its first start. Whoever has them is the shop's administrator.");
             writer.WriteLine($"{JwtSecret}={RandomNumberGenerator.GetHexString(64, lowercase: true)}");

@@ -60,11 +60,7 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
     private void Came(LoggedRequest request)
     {
         var line = new Utf8Line(LongestLine);
-        AppendStart(ref line, request);
-        line.Append("] → "u8);
-        line.Append(request.Method);
-        line.Append(" "u8);
-        line.Append(request.Path);
+        AppendStart(ref line, request, "] → "u8);
         line.Append(" (client: "u8);
         if (request.Client is { } client)
         {
@@ -90,11 +86,7 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         }
 
         var line = new Utf8Line(LongestLine);
-        AppendStart(ref line, request);
-        line.Append("] ← "u8);
-        line.Append(request.Method);
-        line.Append(" "u8);
-        line.Append(request.Path);
+        AppendStart(ref line, request, "] ← "u8);
         line.Append(" - "u8);
         line.Append(status, "");
         line.Append(" ("u8);
@@ -104,11 +96,15 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         line.Dispose();
     }
 
-    private void AppendStart(ref Utf8Line line, LoggedRequest request)
+    private void AppendStart(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> direction)
     {
         line.Append(time.GetUtcNow().UtcDateTime, "yyyy-MM-dd HH:mm:ss");
         line.Append(" - ["u8);
         line.Append(request.Id);
+        line.Append(direction);
+        line.Append(request.Method);
+        line.Append(" "u8);
+        line.Append(request.Path);
     }
 
     private void AnsweredAsJson(LoggedRequest request, int status, double milliseconds)

@@ -117,10 +117,63 @@ public sealed class RedisLevelTests(ShopApp shop)
             Assert.Equal("false", await HitAsync(workers, 0));
         }
 
-        await database.KeyDeleteAsync(ListKey);
-        await database.ListRightPushAsync(ListKey, "of another type");
+        foreach (var field in new[] { "tags", "stock", "snapshot", "incarnation", "besides" })
+        {
+            foreach (var nothing in new[] { "null", "[null]" })
+            {
+                // As this program writes it, but for one field.
+                await HitAsync(workers, 0);
+                var kept = ((string)(await database.StringGetAsync(ListKey))!).Split('\n', 2);
+                var head = JsonNode.Parse(kept[0])!.AsObject();
+                head[field] = JsonNode.Parse(nothing);
+                // Another worker begins with nothing in memory; this one has an answer that does not hold.
+                await workers.Given.ProductAsync();
+                await database.StringSetAsync(ListKey, $"{head.ToJsonString()}\n{kept[1]}");
+                Assert.NotNull(await HitAsync(workers, 0));
+            }
+        }
+
+        // At once, since the worker may just be writing what it has read.
+        var exchange = database.CreateTransaction();
+        _ = exchange.KeyDeleteAsync(ListKey);
+        _ = exchange.ListRightPushAsync(ListKey, "of another type");
+        await exchange.ExecuteAsync();
         await workers.Given.ProductAsync();
         Assert.Equal("false", await HitAsync(workers, 0));
+    }
+
+    [Fact]
+    public async Task A_message_that_cannot_be_read_is_passed_over_as_a_whole()
+    {
+        await using var redis = await TestRedis.StartAsync();
+        await using var workers = await WorkersAsync(redis, 1);
+        await using var client = await redis.ConnectAsync();
+        var id = (await workers.Given.ProductAsync(stock: 7)).Id();
+        using var anyone = workers.Anonymous(0);
+        await anyone.GetJsonAsync($"/products/{id}");
+        var incarnation = await workers.Database.ValueAsync<string>("SELECT incarnation FROM cache_now");
+        var next = await workers.Database.ValueAsync<long>("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint") + 1000;
+        async Task<int> StockAfterAsync(string message)
+        {
+            client.GetSubscriber().Publish(RedisChannel.Literal("tienda:cache"), message);
+            await Task.Delay(100);
+            return (int)(await anyone.GetJsonAsync($"/products/{id}"))["stock"]!;
+        }
+
+        foreach (var message in new[]
+        {
+            "", "\n", $"somebody  1\n{next} product:{id} ={id}:1:5", $"somebody {incarnation}\n{next} product:{id} ={id}:1:5",
+            $"somebody {incarnation} 2\n{next} product:{id} ={id}:1:5", $"somebody {incarnation} 1\n{next} product:{id} ={id}:1:5\nx",
+            $"somebody {incarnation} 1\n{next} product:{id} ={id}:1", $"somebody {incarnation} 1\n{next} product:{id} ={id}:1:5 =x",
+            $"somebody {incarnation} 1\nx product:{id} ={id}:1:5",
+            $"somebody {incarnation} 1\n{ulong.MaxValue} product:{id} ={id}:1:5",
+        })
+        {
+            Assert.Equal(7, await StockAfterAsync(message));
+        }
+
+        // Whole, it is believed: so the ones before were read, and passed over.
+        Assert.Equal(5, await StockAfterAsync($"somebody {incarnation} 1\n{next} product:{id} ={id}:1:5"));
     }
 
     [Fact]

@@ -109,6 +109,20 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.All(own.Workers.Values, id => Assert.False(IsAlive(id)));
     }
 
+    [Fact]
+    public async Task Told_to_end_in_the_midst_of_a_reload_nobody_is_left()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var before = own.Workers;
+
+        await own.Program.SignalAsync("HUP");
+        await own.SaysAsync("SIGHUP: the workers are replaced");
+        await own.Program.SignalAsync("TERM");
+
+        Assert.Equal(0, await own.Program.ExitCodeAsync());
+        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(IsAlive(id)));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -51,10 +51,11 @@ public sealed partial class Supervisor : IDisposable
             Start(slot);
         }
 
+        var reloading = Task.CompletedTask;
         using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
         {
             signal.Cancel = true;
-            _ = ReloadAsync(ct);
+            reloading = Task.WhenAll(reloading, ReloadAsync(ct));
         });
         var keeping = _slots.Select(slot => KeepAsync(slot, ct)).ToArray();
         var all = Task.WhenAll(_slots.Select(slot => slot.Worker!.IsReady));
@@ -63,8 +64,22 @@ public sealed partial class Supervisor : IDisposable
             opened();
         }
 
-        await Task.WhenAll(keeping);
+        await UntilStoppedAsync(Task.WhenAll(keeping), ct);
         await EndAllAsync();
+        // A reload that was under way may have put an old worker back.
+        await UntilStoppedAsync(reloading, ct);
+        await EndAllAsync();
+    }
+
+    private static async Task UntilStoppedAsync(Task work, CancellationToken ct)
+    {
+        try
+        {
+            await work;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+        }
     }
 
     public void Dispose()
@@ -187,12 +202,9 @@ public sealed partial class Supervisor : IDisposable
     {
         // Whoever comes now is refused, instead of waiting in it for a worker.
         _socket.Dispose();
-        foreach (var slot in _slots.Where(slot => slot.Worker is { Ended.IsCompleted: false }))
-        {
-            slot.Worker!.End();
-        }
-
-        await Task.WhenAll(_slots.Where(slot => slot.Worker is not null).Select(slot => WaitForEndAsync(slot.Worker!)));
+        var left = _slots.Select(slot => slot.Worker).OfType<WorkerProcess>().Where(worker => !worker.Ended.IsCompleted).ToList();
+        left.ForEach(worker => worker.End());
+        await Task.WhenAll(left.Select(WaitForEndAsync));
     }
 
     private async Task WaitForEndAsync(WorkerProcess worker)

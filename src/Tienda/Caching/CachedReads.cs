@@ -13,8 +13,6 @@ namespace Tienda.Caching;
 /// </summary>
 public sealed class CachedReads(RequestDelegate next, ResponseCache cache, CacheMetrics metrics, Settings settings)
 {
-    private static readonly Endpoint FromCache = new(null, EndpointMetadataCollection.Empty, "cached answer");
-
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
@@ -118,12 +116,6 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
     private Task GiveAsync(HttpContext context, CacheEntry entry, CacheResult result, TimeSpan? stale)
     {
         metrics.Note(stale is null ? result : CacheResult.Stale);
-        if (context.GetEndpoint() is null)
-        {
-            // The framework's metrics would look for an earlier one in the request's items, which are made only for that.
-            context.SetEndpoint(FromCache);
-        }
-
         if (stale is { } since)
         {
             // RFC 9111 5.1; RFC 7234 5.5.1, which clients of this system still read.

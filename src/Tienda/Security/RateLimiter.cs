@@ -4,8 +4,14 @@ using System.Globalization;
 namespace Tienda.Security;
 
 /// <summary>Whether a call passes, and what its sender is told about the limit.</summary>
+/// <param name="Left">Calls left in the window, or -1 if there was none left for this one.</param>
 /// <param name="ResetSeconds">Seconds until the window ends, rounded up.</param>
-public readonly record struct RateVerdict(RateLimitPolicy Policy, bool Allowed, int Remaining, int ResetSeconds);
+public readonly record struct RateVerdict(RateLimitPolicy Policy, int Left, int ResetSeconds)
+{
+    public bool Allowed => Left >= 0;
+
+    public int Remaining => Math.Max(Left, 0);
+}
 
 /// <summary>
 /// Counts calls: exactly over the workers of this host, and with Redis over all hosts, where each host leases calls in advance so that
@@ -63,8 +69,7 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
 
     private RateVerdict Verdict(RateLimitPolicy policy, CounterAnswer answer) => new(
         policy,
-        answer.Taken != Taken.Denied,
-        answer.Remaining,
+        answer.Taken == Taken.Denied ? -1 : answer.Remaining,
         (int)Math.Max(1, (answer.WindowEnd - Now() + 999) / 1000));
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();

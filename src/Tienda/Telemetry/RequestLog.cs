@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Tienda.Hosting;
 
@@ -14,9 +15,12 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
 {
     private const string RequestIdHeader = "X-Request-ID";
     private const int LongestRequestId = 128;
+    private const int NewIdLength = 12;
 
     // The longest path, each of its bytes escaped, and the rest of the line.
     private const int LongestLine = (3 * ShopServer.MaximumRequestLineBytes) + 1024;
+
+    private static long _lastId = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -136,7 +140,15 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
     // Escaped as in a URL: a line break in it would begin a log line of the client's own.
     internal static string LoggedPath(PathString path) => path.HasValue ? path.ToUriComponent() : "/";
 
-    private static string NewId() => ActivitySpanId.CreateRandom().ToHexString();
+    // One after the other from a random place among 2^60, so that ids of several processes do not meet either.
+    private static string NewId() => string.Create(NewIdLength, Interlocked.Increment(ref _lastId), static (text, id) =>
+    {
+        for (var i = text.Length - 1; i >= 0; i--)
+        {
+            text[i] = "0123456789abcdefghijklmnopqrstuv"[(int)(id & 31)];
+            id >>= 5;
+        }
+    });
 
     private readonly record struct LoggedRequest(string Id, string Method, string Path, IPAddress? Client, long Since);
 }

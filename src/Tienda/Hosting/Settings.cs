@@ -241,9 +241,9 @@ public sealed record Settings
                     read.TextOr("POSTGRES_USER", "postgres"),
                     read.Hidden("POSTGRES_PASSWORD"))
                 : null,
-            EmbeddedPostgres = read.Text("POSTGRES_HOST") is null,
         };
 
+        settings = settings with { EmbeddedPostgres = settings.Postgres is null };
         if (settings.Currency is not { Length: 3 } currency || !currency.All(char.IsAsciiLetterUpper))
         {
             read.Refuse("CURRENCY", "the three capital letters of an ISO 4217 code, such as USD");

@@ -32,6 +32,7 @@ public sealed class CommandTests(ShopApp shop)
         Assert.Contains("LOG_FORMAT=text # default", lines);
         Assert.Contains("POSTGRES_PASSWORD=… # .env.production", lines);
         Assert.Contains("JWT_SECRET=… # environment", lines);
+        Assert.Equal(lines.Where(line => line.Length > 0).Select(line => line.Split('=')[0]).Distinct().Count(), lines.Count(line => line.Length > 0));
         Assert.DoesNotContain("not-for-anybody", command.Output, StringComparison.Ordinal);
         Assert.DoesNotContain(ShopApp.AdminApiKey, command.Output, StringComparison.Ordinal);
     }

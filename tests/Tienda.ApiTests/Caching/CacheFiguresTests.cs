@@ -49,6 +49,10 @@ public sealed class CacheFiguresTests(ShopApp shop)
         Assert.Equal(1, Metric(metrics, "tienda_cache_rejections_total", "level=\"memory\""));
         Assert.True(Metric(metrics, "tienda_cache_events_total", "from=\"here\"") >= 3);
         Assert.True(Metric(metrics, "http_server_active_requests", "") >= 1);
+        // Hits and misses of a product, which are four, are of one route.
+        Assert.Equal(4, Metric(
+            metrics, "http_server_request_duration_seconds_count",
+            "http_request_method=\"GET\",http_response_status_code=\"200\",http_route=\"/products/{id_key}\""));
     }
 
     [Fact]

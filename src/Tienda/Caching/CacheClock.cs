@@ -31,6 +31,7 @@ public sealed class CacheClock(TimeProvider time)
     private long _leaseBegan;
     private bool _leased;
     private int _failures;
+    private bool _isUnreadable;
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _epoch.LastLook;
@@ -40,6 +41,9 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
     public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
+
+    /// <summary>Whether there is no log where the database is read: it is a stand-by. Nothing can be kept, and everything be read.</summary>
+    public bool IsUnreadable => Volatile.Read(ref _isUnreadable);
 
     /// <summary>Time since the log was last asked with success.</summary>
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
@@ -90,6 +94,7 @@ public sealed class CacheClock(TimeProvider time)
         lock (_gate)
         {
             Volatile.Write(ref _failures, 0);
+            Volatile.Write(ref _isUnreadable, false);
             if (poll.Since != Polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
             {
                 // While it was under way, this clock began anew.
@@ -184,7 +189,12 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    public void NoteFailure() => Interlocked.Increment(ref _failures);
+    /// <param name="isUnreadable">Whether the server answered that it has no log.</param>
+    public void NoteFailure(bool isUnreadable = false)
+    {
+        Interlocked.Increment(ref _failures);
+        Volatile.Write(ref _isUnreadable, isUnreadable);
+    }
 
     private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
     {

@@ -47,8 +47,7 @@ public sealed partial class CachePoller(
             long started;
             do
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
+                await using var patience = new Deadline(Patience, time, ct);
                 started = time.GetTimestamp();
                 poll = await log.PollAsync(clock.Polled, patience.Token);
                 metrics.NoteEvents(CacheMetrics.FromLog, poll.Events.Count);
@@ -58,15 +57,14 @@ public sealed partial class CachePoller(
             Note(away: null);
             if (_horizon.Note(poll.Snapshot) is { } below)
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
+                await using var patience = new Deadline(Patience, time, ct);
                 await log.PruneAsync(below, patience.Token);
             }
         }
         catch (Exception failure) when (!ct.IsCancellationRequested
             && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null))
         {
-            clock.NoteFailure();
+            clock.NoteFailure(DatabaseFailure.Read(failure) is { IsStandBy: true });
             Note(failure.Message);
         }
     }

@@ -43,7 +43,8 @@ public sealed record LogPoll(
 /// <summary>
 /// The log of changes (Data/Migrations/0006_log_cache_events.sql), read on a connection of its own, so that it never waits behind requests.
 /// </summary>
-public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
+/// <param name="pools">Emptied when the connection turns out to be broken, as others will be; null for DB_POOL_PRE_PING=false.</param>
+public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools = null) : IAsyncDisposable
 {
     // One statement has one snapshot: what is not in it is asked for the next time.
     private const string Look =
@@ -55,19 +56,28 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
     // A snapshot that shows nothing.
     private static readonly Snapshot Nothing = new(1, 1, []);
 
-    public static CacheLog Open(Settings settings) => new(Database.CreateCacheLog(settings));
+    public static CacheLog Open(Settings settings, ConnectionPools? pools = null) =>
+        new(Database.CreateCacheLog(settings), settings.PoolPrePing ? pools : null);
 
     /// <summary>Reads what was committed since a snapshot, or all that is there if there is none.</summary>
     public async Task<LogPoll> PollAsync(Snapshot? since, CancellationToken ct)
     {
-        for (; ; )
+        try
         {
-            if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+            for (; ; )
             {
-                return poll;
-            }
+                if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+                {
+                    return poll;
+                }
 
-            await BeginAnewAsync(ct);
+                await BeginAnewAsync(ct);
+            }
+        }
+        catch (Exception broken) when (DatabaseFailure.Read(broken) is { IsConnectionLost: true })
+        {
+            pools?.Clear();
+            throw;
         }
     }
 

@@ -42,7 +42,7 @@ public sealed class CacheClock(TimeProvider time)
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
     public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
 
-    /// <summary>Whether there is no log where the database is read: it is a stand-by. Nothing can be kept, and everything be read.</summary>
+    /// <summary>Whether the database has no log because it is a stand-by: everything can be read, and nothing kept.</summary>
     public bool IsUnreadable => Volatile.Read(ref _isUnreadable);
 
     /// <summary>Time since the log was last asked with success.</summary>

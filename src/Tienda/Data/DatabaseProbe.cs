@@ -53,7 +53,8 @@ public sealed class DatabaseProbe(Settings settings, TimeProvider time) : IAsync
             {
                 // Perhaps the server is there again, and this connection is one of before.
             }
-            catch (Exception away) when (away is OperationCanceledException or TimeoutException or ObjectDisposedException || DatabaseFailure.Read(away) is not null)
+            catch (Exception away) when (DatabaseFailure.Read(away) is not null
+                || away is OperationCanceledException or TimeoutException or ObjectDisposedException)
             {
                 return null;
             }

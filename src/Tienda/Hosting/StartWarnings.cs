@@ -52,8 +52,8 @@ public sealed partial class StartWarnings(Settings settings, ILogger<StartWarnin
         {
             var possible = Math.Max(1, (most / settings.Workers) - Database.ConnectionsBesideThePool);
             Log.TooManyConnections(
-                logger, settings.Workers, all, settings.PoolSize, settings.PoolMaxOverflow, Database.ConnectionsBesideThePool, most, all + 10,
-                possible);
+                logger, settings.Workers, all, settings.PoolSize, settings.PoolMaxOverflow, Database.ConnectionsBesideThePool, most,
+                all + 10, possible);
         }
     }
 

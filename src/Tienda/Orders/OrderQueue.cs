@@ -14,7 +14,8 @@ public sealed class OrderQueue : BackgroundService
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
 
-    public OrderQueue(Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ConnectionPools pools, ILoggerFactory logs)
+    public OrderQueue(
+        Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ConnectionPools pools, ILoggerFactory logs)
     {
         // One lane: more of them would need each other's products.
         var connection = Database.CreateOrderLane(settings, logs);

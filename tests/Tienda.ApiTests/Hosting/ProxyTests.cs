@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Tienda.ApiTests.Data;
 using Tienda.ApiTests.Security;
+using Tienda.Hosting;
 
 namespace Tienda.ApiTests.Hosting;
 
@@ -148,7 +149,12 @@ public sealed class ProxyTests(ShopApp shop)
     [Fact]
     public async Task Limits_are_those_of_the_client_and_not_of_nginx()
     {
-        await using var own = await OwnShop.OpenAsync(shop, s => s with { RateLimitEnabled = true, RateLimitCalls = 5 });
+        await using var own = await OwnShop.OpenAsync(shop, s => s with
+        {
+            RateLimitEnabled = true,
+            RateLimitCalls = 5,
+            FrontDoor = new FrontDoor { TrustedProxies = [IPNetwork.Parse("127.0.0.1/32")] },
+        });
         await using var nginx = await TestNginx.StartAsync(own.Http.BaseAddress!);
         using var one = ClientAt.Address("127.0.0.2", nginx.Address);
         using var other = ClientAt.Address("127.0.0.3", nginx.Address);

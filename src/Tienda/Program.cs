@@ -86,8 +86,9 @@ public static class Program
         app.MapShopMetrics();
         app.MapApiDocumentation();
         app.MapProblemTypes();
-        app.MapSignIn();
-        var shop = app.MapGroup("").RepeatingReads(settings);
+        var database = app.MapGroup("").AddEndpointFilter<RouteGroupBuilder, Patience>();
+        database.MapSignIn();
+        var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();
         shop.MapCategories();
         shop.MapClients();

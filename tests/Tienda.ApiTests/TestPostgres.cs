@@ -11,11 +11,16 @@ public sealed class TestPostgres : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
 
+    private readonly int _maxConnections;
+
+    private TestPostgres(int maxConnections) => _maxConnections = maxConnections;
+
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
-    public static async Task<TestPostgres> StartAsync()
+    /// <param name="maxConnections">How many it takes at the same time.</param>
+    public static async Task<TestPostgres> StartAsync(int maxConnections = 300)
     {
-        var postgres = new TestPostgres();
+        var postgres = new TestPostgres(maxConnections);
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", postgres._folder);
@@ -37,7 +42,7 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <summary>Begins a copy of this server that follows it, as a stand-by.</summary>
     public async Task<TestPostgres> CopyAsync()
     {
-        var copy = new TestPostgres();
+        var copy = new TestPostgres(_maxConnections);
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", copy._folder);
@@ -69,20 +74,39 @@ public sealed class TestPostgres : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Makes a superuser who has to tell a password; whom a test begins with does not.</summary>
+    public async Task CreateUserAsync(string name, string password)
+    {
+        var rules = Path.Combine(_folder, "data", "pg_hba.conf");
+        await File.WriteAllTextAsync(rules, $"local all {name} scram-sha-256\n{await File.ReadAllTextAsync(rules)}");
+        await ExecuteAsync($"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'", "SELECT pg_reload_conf()");
+    }
+
     /// <summary>Makes an empty database.</summary>
     /// <param name="created">What stands behind CREATE DATABASE, if it is more than the name.</param>
     public async Task<PostgresServer> CreateDatabaseAsync(string created, string? name = null)
     {
-        await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand($"CREATE DATABASE {created}", connection);
-        await command.ExecuteNonQueryAsync();
+        await ExecuteAsync($"CREATE DATABASE {created}");
         return Server(name ?? created);
     }
 
+    private async Task ExecuteAsync(params string[] statements)
+    {
+        await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
+        await connection.OpenAsync();
+        foreach (var statement in statements)
+        {
+            await using var command = new NpgsqlCommand(statement, connection);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
+    public Task OpenAsync() => StartServerAsync();
+
     private Task StartServerAsync() => AsPostgresAsync(
         "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
-        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
+        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections={_maxConnections}");
 
     public async ValueTask DisposeAsync()
     {

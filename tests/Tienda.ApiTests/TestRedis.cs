@@ -14,18 +14,24 @@ public sealed class TestRedis : IAsyncDisposable
 
     private Process? _process;
 
-    public int Port { get; } = FreePort();
+    private TestRedis(string host, int port) => (Host, Port) = (host, port);
+
+    public string Host { get; }
+
+    public int Port { get; }
 
     /// <summary>The settings that lead a shop here.</summary>
     public Dictionary<string, string> Settings => new()
     {
-        ["REDIS_HOST"] = "127.0.0.1",
+        ["REDIS_HOST"] = Host,
         ["REDIS_PORT"] = Port.ToString(CultureInfo.InvariantCulture),
     };
 
-    public static async Task<TestRedis> StartAsync()
+    /// <param name="host">An address of this machine.</param>
+    /// <param name="port">A port, or null for any that is free.</param>
+    public static async Task<TestRedis> StartAsync(string host = "127.0.0.1", int? port = null)
     {
-        var redis = new TestRedis();
+        var redis = new TestRedis(host, port ?? FreePort());
         await redis.OpenAsync();
         return redis;
     }
@@ -35,7 +41,7 @@ public sealed class TestRedis : IAsyncDisposable
     {
         var port = Port.ToString(CultureInfo.InvariantCulture);
         _process = Process.Start(new ProcessStartInfo(
-            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
+            "/usr/bin/redis-server", ["--port", port, "--bind", Host, "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
         {
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");
@@ -43,7 +49,7 @@ public sealed class TestRedis : IAsyncDisposable
     }
 
     /// <summary>A client of its own, as an operator's.</summary>
-    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true");
+    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync($"{Host}:{Port},allowAdmin=true");
 
     /// <summary>Stops it where it stands: it takes connections and answers nothing.</summary>
     public Task PauseAsync() => TiendaProgram.SignalAsync("STOP", _process!.Id);
@@ -71,7 +77,7 @@ public sealed class TestRedis : IAsyncDisposable
         using var client = new TcpClient();
         try
         {
-            await client.ConnectAsync(IPAddress.Loopback, Port);
+            await client.ConnectAsync(Host, Port);
             await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
             var answer = new byte[7];
             await client.GetStream().ReadExactlyAsync(answer);

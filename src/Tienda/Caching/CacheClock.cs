@@ -28,6 +28,7 @@ public sealed class CacheClock(TimeProvider time)
     private long _leaseBegan;
     private bool _leased;
     private bool _isOut;
+    private bool _isUnreadable;
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _epoch.LastLook;
@@ -37,6 +38,9 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
     public bool IsCutOff => Volatile.Read(ref _isOut) && !IsLeased;
+
+    /// <summary>Whether the database has no log because it is a stand-by: everything can be read, and nothing kept.</summary>
+    public bool IsUnreadable => Volatile.Read(ref _isUnreadable);
 
     /// <summary>Time since the log was last asked with success.</summary>
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
@@ -92,6 +96,7 @@ public sealed class CacheClock(TimeProvider time)
         lock (_gate)
         {
             Volatile.Write(ref _isOut, false);
+            Volatile.Write(ref _isUnreadable, false);
             if (poll.Since != Polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
             {
                 // While it was under way, this clock began anew.
@@ -188,6 +193,9 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>The database did not answer a look.</summary>
     public void NoteOutage() => Volatile.Write(ref _isOut, true);
+
+    /// <summary>The server answered a look that it has no log.</summary>
+    public void NoteUnreadable() => Volatile.Write(ref _isUnreadable, true);
 
     private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
     {

@@ -66,7 +66,12 @@ public sealed partial class CachePoller(
         }
         catch (Exception failure) when (!ct.IsCancellationRequested)
         {
-            if (IsOutage(failure) && time.GetElapsedTime(started) <= OnTime)
+            var failed = DatabaseFailure.Read(failure);
+            if (failed is { IsStandBy: true })
+            {
+                clock.NoteUnreadable();
+            }
+            else if (IsOutage(failure, failed) && time.GetElapsedTime(started) <= OnTime)
             {
                 clock.NoteOutage();
             }
@@ -93,16 +98,15 @@ public sealed partial class CachePoller(
         }
     }
 
-    private static async Task<T> WithinPatienceAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken ct)
+    private async Task<T> WithinPatienceAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken ct)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(Patience);
+        await using var patience = new Deadline(Patience, time, ct);
         return await act(patience.Token);
     }
 
     // Whoever is refused (for too many connections, say) is not cut off: others may be reading and writing.
-    private static bool IsOutage(Exception failure) => failure is OperationCanceledException or TimeoutException
-        || DatabaseFailure.Read(failure) is { IsConnectionLost: true } or { IsTimeout: true };
+    private static bool IsOutage(Exception failure, DatabaseFailure? failed) => failure is OperationCanceledException or TimeoutException
+        || failed is { IsConnectionLost: true } or { IsTimeout: true };
 
     private void Note(string? away)
     {

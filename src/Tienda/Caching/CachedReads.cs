@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Net.Http.Headers;
 using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Http;
 using Tienda.Security;
 using Tienda.Telemetry;
 
@@ -58,7 +59,7 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
         {
             await ReadAsync(context, key);
         }
-        catch (Exception failure) when (DatabaseFailure.Read(failure) is { IsOutage: true } && !context.Response.HasStarted)
+        catch (Exception failure) when (IsOutage(failure) && !context.Response.HasStarted)
         {
             if (cache.FindOld(key) is not { } old)
             {
@@ -125,7 +126,7 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
             context.RequestAborted = CancellationToken.None;
             await next(context);
         }
-        catch (Exception failure) when (DatabaseFailure.Read(failure) is { IsOutage: true })
+        catch (Exception failure) when (IsOutage(failure))
         {
             // Each of those who wait would find out the same, after waiting as long again.
             cache.LandFailed(key, flight, failure);
@@ -137,6 +138,9 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
             cache.Land(key, flight, null);
         }
     }
+
+    private static bool IsOutage(Exception failure) =>
+        failure is BusyException || DatabaseFailure.Read(failure) is { IsOutage: true };
 
     private Task GiveAsync(HttpContext context, CacheEntry entry, CacheResult result, TimeSpan? age = null)
     {

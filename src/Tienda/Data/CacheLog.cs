@@ -43,7 +43,8 @@ public sealed record LogPoll(
 /// <summary>
 /// The log of changes (Data/Migrations/0006_log_cache_events.sql), read on a connection of its own, so that it never waits behind requests.
 /// </summary>
-public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
+/// <param name="pools">Emptied when the connection turns out to be broken, as others will be; null for DB_POOL_PRE_PING=false.</param>
+public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools = null) : IAsyncDisposable
 {
     // So many events are read at the start; with an older answer in Redis a process begins without it.
     private const int MostAtFirst = 50_000;
@@ -63,19 +64,28 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
         FROM cache_now n LEFT JOIN latest l ON true LEFT JOIN cache_events e ON e.xid >= coalesce(l.xid, '0')
         """;
 
-    public static CacheLog Open(Settings settings) => new(Database.CreateCacheLog(settings));
+    public static CacheLog Open(Settings settings, ConnectionPools? pools = null) =>
+        new(Database.CreateCacheLog(settings), settings.PoolPrePing ? pools : null);
 
     /// <summary>Reads what was committed since a snapshot, or all that is there if there is none.</summary>
     public async Task<LogPoll> PollAsync(Snapshot? since, CancellationToken ct)
     {
-        for (; ; )
+        try
         {
-            if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+            for (; ; )
             {
-                return poll;
-            }
+                if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+                {
+                    return poll;
+                }
 
-            await BeginAnewAsync(ct);
+                await BeginAnewAsync(ct);
+            }
+        }
+        catch (Exception broken) when (DatabaseFailure.Read(broken) is { IsConnectionLost: true })
+        {
+            pools?.Clear();
+            throw;
         }
     }
 

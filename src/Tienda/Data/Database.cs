@@ -6,28 +6,26 @@ namespace Tienda.Data;
 /// <summary>Makes the connection pools from the settings.</summary>
 public static class Database
 {
-    /// <summary>Name of the pool that requests use, in metrics.</summary>
-    public const string RequestPool = "tienda";
-
     /// <summary>Connections that each process has beside its pool: for orders, for the health check, for the log of changes.</summary>
     public const int ConnectionsBesideThePool = 3;
 
     /// <summary>The pool that requests use.</summary>
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
-        CreatePool(settings, RequestPool, settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
+        CreatePool(settings, settings.PoolName, "tienda", settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
 
     /// <summary>The one connection that places orders, so that they do not wait behind reads that have filled the other pool.</summary>
     public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs) =>
         // Orders wait for no client, address or product; what is left (the series of bills, somebody with the same key) is short.
-        CreatePool(settings, "tienda-orders", 1, "1s", logs);
+        CreatePool(settings, "tienda-orders", "tienda-orders", 1, "1s", logs);
 
     /// <summary>One connection that never waits behind requests, for the health check.</summary>
     public static NpgsqlDataSource CreateProbe(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-probe";
         text.MaxPoolSize = 1;
         text.Timeout = 2;
-        text.CommandTimeout = 2;
+        text.CommandTimeout = 5;
         return Build(text, "tienda-probe", null);
     }
 
@@ -38,7 +36,7 @@ public static class Database
         text.ApplicationName = "tienda-cache";
         text.MaxPoolSize = 1;
         text.Timeout = 1;
-        text.CommandTimeout = 1;
+        text.CommandTimeout = 5;
         // After that nobody waits for the server to say that it has given up.
         text.CancellationTimeout = -1;
         // The log is short when the plan is made, and long later.
@@ -59,18 +57,24 @@ public static class Database
     public static NpgsqlDataSource CreateUnhurried(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-unhurried";
         text.CommandTimeout = 0;
         return Build(text, "tienda-unhurried", null);
     }
 
-    private static NpgsqlDataSource CreatePool(Settings settings, string name, int size, string lockTimeout, ILoggerFactory? logs)
+    private static NpgsqlDataSource CreatePool(
+        Settings settings, string name, string application, int size, string lockTimeout, ILoggerFactory? logs)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = application;
         text.MaxPoolSize = size;
-        // What is open beyond it closes when it has been idle for a minute.
+        // What is open beyond it closes when it has been idle for a while.
         text.MinPoolSize = Math.Min(size, settings.PoolSize);
-        text.ConnectionIdleLifetime = 60;
+        text.ConnectionIdleLifetime = settings.PoolIdleSeconds;
+        text.ConnectionPruningInterval = Math.Max(1, settings.PoolIdleSeconds / 6);
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
+        // Data/Deadline.cs is sooner: a command that finds out by itself that it takes too long holds up a thread.
+        text.CommandTimeout = 60;
         // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
         text.Options = $"-c statement_timeout=15s -c lock_timeout={lockTimeout} -c idle_in_transaction_session_timeout=15s -c jit=off";
         return Build(text, name, logs);
@@ -83,7 +87,6 @@ public static class Database
         Database = server.Database,
         Username = server.User,
         Password = server.Password,
-        ApplicationName = "tienda",
         Timeout = settings.PoolTimeoutSeconds,
         CommandTimeout = 20,
         MaxAutoPrepare = 100,

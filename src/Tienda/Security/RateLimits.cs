@@ -15,8 +15,6 @@ public sealed record OwnRateLimit(Func<RateLimitPolicies, RateLimitPolicy> Choos
 /// </summary>
 public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLimitPolicies policies, Settings settings)
 {
-    private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready", "/metrics"];
-
     public Task InvokeAsync(HttpContext context)
     {
         if (settings.AuthEnabled && Authentication.HasCredentials(context.Request))
@@ -56,18 +54,8 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
         return verdict.Allowed ? next(context) : TooManyRequests(verdict).ExecuteAsync(context);
     }
 
-    private static bool IsExempt(PathString path)
-    {
-        foreach (var exempt in Exempt)
-        {
-            if (path.Equals(exempt, StringComparison.Ordinal))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool IsExempt(PathString path) =>
+        HealthEndpoints.Contain(path) || path.Equals("/metrics", StringComparison.OrdinalIgnoreCase);
 
     public static Problem TooManyRequests(RateVerdict verdict) => new(
         ProblemType.TooManyRequests,

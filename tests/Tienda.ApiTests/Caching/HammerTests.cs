@@ -48,10 +48,7 @@ public sealed class HammerTests(ShopApp shop)
             lag between workers with Redis    {withRedis}
             lag between workers without Redis {without}
             """;
-        if (Environment.GetEnvironmentVariables()["TEST_REPORT"] is string report)
-        {
-            await File.AppendAllTextAsync(report, told + "\n", TestContext.Current.CancellationToken);
-        }
+        TestReport.Tell(told);
 
         Assert.True(hammer.Violations.IsEmpty, string.Join('\n', hammer.Violations.Take(5).Prepend(told)));
         Assert.True(withRedis.At(0.99) < 50, told);

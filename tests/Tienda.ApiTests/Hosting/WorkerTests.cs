@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
-using Npgsql;
 using Tienda.ApiTests.Data;
 using Tienda.ApiTests.Security;
 
@@ -31,7 +29,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.Empty(busy.Losses);
         Assert.Equal(2, own.Workers.Count);
         Assert.Empty(own.Workers.Values.Intersect(before.Values));
-        Assert.All(before.Values, id => Assert.False(IsAlive(id)));
+        Assert.All(before.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Fact]
@@ -63,7 +61,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         }
 
         await Eventually.HoldsAsync(() => own.Workers[1] != killed, Patience);
-        Assert.True(IsAlive(own.Workers[1]));
+        Assert.True(SupervisedShop.IsAlive(own.Workers[1]));
     }
 
     [Fact]
@@ -92,21 +90,17 @@ public sealed partial class WorkerTests(ShopApp shop)
     {
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var product = await new Given(own.Http).ProductAsync(stock: 1);
-        await using var connection = await own.Database.OpenConnectionAsync(Ct);
-        await using var transaction = await connection.BeginTransactionAsync(Ct);
-        await using var command = new NpgsqlCommand($"SELECT FROM products WHERE id_key = {product.Id()} FOR UPDATE", connection);
-        await command.ExecuteNonQueryAsync(Ct);
+        await using var held = await own.HoldAsync(product.Id());
 
         var slow = own.Http.PatchAsync($"/products/{product.Id()}", new { stock = 7 });
-        await Eventually.HoldsAsync(async () => await own.Database.ValueAsync<long>(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0);
+        await own.LockIsWaitedForAsync();
         await own.Program.SignalAsync("TERM");
-        await Eventually.HoldsAsync(() => !Accepts(own.Url), Patience);
-        await transaction.RollbackAsync(Ct);
+        await Eventually.HoldsAsync(() => !own.Accepts, Patience);
+        await held.DisposeAsync();
 
         Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(own.Workers.Values, id => Assert.False(IsAlive(id)));
+        Assert.All(own.Workers.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Fact]
@@ -120,7 +114,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         await own.Program.SignalAsync("TERM");
 
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(IsAlive(id)));
+        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Theory]
@@ -132,11 +126,34 @@ public sealed partial class WorkerTests(ShopApp shop)
         var before = own.Workers;
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 8);
 
-        await own.SaysAsync("has served LIMIT_MAX_REQUESTS; another one takes its place.");
+        await own.SaysAsync("another one takes its place.");
         await Eventually.HoldsAsync(() => own.Workers.Any(worker => before[worker.Key] != worker.Value), Patience);
         await busy.StopAsync();
 
         Assert.Empty(busy.Losses);
+    }
+
+    [Fact]
+    public async Task They_go_one_at_a_time_each_after_a_number_of_requests_of_its_own()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 3, new() { ["LIMIT_MAX_REQUESTS"] = "200" });
+        await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 12);
+        var most = 0;
+
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                most = Math.Max(most, own.Children);
+                return TiredLine().Count(own.Program.Output) >= 6;
+            },
+            Patience);
+        await busy.StopAsync();
+
+        var served = TiredLine().Matches(own.Program.Output).Select(line => int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToList();
+        Assert.Empty(busy.Losses);
+        Assert.Equal(4, most);
+        Assert.All(served, requests => Assert.InRange(requests, 200, 220));
+        Assert.True(served.Distinct().Count() > 1, string.Join(", ", served));
     }
 
     [Fact]
@@ -147,7 +164,7 @@ public sealed partial class WorkerTests(ShopApp shop)
 
         await own.Program.KillAsync();
 
-        await Eventually.HoldsAsync(() => !workers.Exists(IsAlive), Patience);
+        await Eventually.HoldsAsync(() => !workers.Exists(SupervisedShop.IsAlive), Patience);
     }
 
     [Fact]
@@ -177,77 +194,9 @@ public sealed partial class WorkerTests(ShopApp shop)
         }
     }
 
-    private static bool IsAlive(int process) => Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/fd")
-        && !File.ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
-
-    private static bool Accepts(Uri url)
-    {
-        try
-        {
-            using var connection = new TcpClient(url.Host, url.Port);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
+    [GeneratedRegex(@"has served (\d+) requests; another one takes its place")]
+    private static partial Regex TiredLine();
 
     [GeneratedRegex(@"port (\d+)")]
     private static partial Regex PortLine();
-
-    /// <summary>A shop of several workers on a database of its own.</summary>
-    private sealed partial class SupervisedShop : IAsyncDisposable
-    {
-        private SupervisedShop(TiendaProgram program, HttpClient http, NpgsqlDataSource database, ShopFolder folder) =>
-            (Program, Http, Database, Folder) = (program, http, database, folder);
-
-        public TiendaProgram Program { get; }
-
-        public HttpClient Http { get; }
-
-        public NpgsqlDataSource Database { get; }
-
-        public ShopFolder Folder { get; }
-
-        public Uri Url => Http.BaseAddress!;
-
-        /// <summary>Process numbers by the numbers of the workers, the latest of each.</summary>
-        public Dictionary<int, int> Workers => ReadyLine().Matches(Program.Output)
-            .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
-            .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
-
-        public static async Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null)
-        {
-            var folder = new ShopFolder();
-            var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
-            var database = Tienda.Data.Database.CreateUnhurried(new Tienda.Hosting.Settings { Postgres = server });
-            await new Tienda.Data.Migrator(database, Tienda.Data.Migration.All).MigrateAsync(Ct);
-            var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], new(settings ?? [])
-            {
-                ["POSTGRES_HOST"] = server.Host,
-                ["POSTGRES_DB"] = server.Database,
-                ["POSTGRES_USER"] = server.User,
-                ["RATE_LIMIT_ENABLED"] = "false",
-                ["ACCESS_LOG"] = "false",
-            });
-            var http = await program.OpenAsync();
-            await Eventually.HoldsAsync(() => ReadyLine().Count(program.Output) == workers, Patience);
-            return new SupervisedShop(program, http, database, folder);
-        }
-
-        public Task SaysAsync(string line, TimeSpan? within = null) =>
-            Eventually.HoldsAsync(() => Program.Output.Contains(line, StringComparison.Ordinal), within ?? Patience);
-
-        public async ValueTask DisposeAsync()
-        {
-            Http.Dispose();
-            await Program.DisposeAsync();
-            await Database.DisposeAsync();
-            await Folder.DisposeAsync();
-        }
-
-        [GeneratedRegex(@"worker (\d+) \(process (\d+)\) takes requests")]
-        private static partial Regex ReadyLine();
-    }
 }

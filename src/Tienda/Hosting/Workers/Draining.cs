@@ -26,6 +26,7 @@ public sealed class Draining : IHostedLifecycleService
 
     private readonly Settings _settings;
     private readonly List<IConnectionListener> _listeners = [];
+    private volatile bool _isClosing;
     private volatile bool _isDraining;
     private int _connections;
     private int _requests;
@@ -42,6 +43,9 @@ public sealed class Draining : IHostedLifecycleService
     public bool IsPatient { get; set; }
 
     public bool IsUnderWay => _isDraining;
+
+    /// <summary>Whether the shop ends, and not only this worker of it: load balancers should go elsewhere.</summary>
+    public bool IsClosing => _isClosing;
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -76,6 +80,13 @@ public sealed class Draining : IHostedLifecycleService
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        _isClosing = !IsPatient;
+        if (_isClosing)
+        {
+            // Who asks from time to time whether to send requests here hears it before the first connection is refused.
+            await Task.Delay(TimeSpan.FromSeconds(_settings.ShutdownDelaySeconds), cancellationToken);
+        }
+
         _lastRequest = Environment.TickCount64;
         _isDraining = true;
         foreach (var listener in _listeners)

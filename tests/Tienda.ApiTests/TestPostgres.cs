@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using Tienda.ApiTests.Data;
 using Tienda.Hosting;
 
 namespace Tienda.ApiTests;
@@ -23,7 +24,7 @@ public sealed class TestPostgres : IAsyncDisposable
 
         var data = Path.Combine(postgres._folder, "data");
         await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
-        await postgres.StartServerAsync();
+        await postgres.OpenAsync();
         return postgres;
     }
 
@@ -31,7 +32,17 @@ public sealed class TestPostgres : IAsyncDisposable
     public async Task CrashAsync()
     {
         await StopAsync();
-        await StartServerAsync();
+        await OpenAsync();
+    }
+
+    /// <summary>Ends the process behind one connection of a program; the server throws everybody out then and recovers by itself.</summary>
+    public async Task KillBackendAsync(string program)
+    {
+        await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            $"SELECT pid FROM pg_stat_activity WHERE application_name = '{program}' ORDER BY state_change DESC LIMIT 1", connection);
+        await TiendaProgram.SignalAsync("KILL", (int)(await command.ExecuteScalarAsync())!);
     }
 
     /// <summary>Begins a copy of this server that follows it, as a stand-by.</summary>
@@ -46,14 +57,14 @@ public sealed class TestPostgres : IAsyncDisposable
         await AsPostgresAsync(
             "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", Path.Combine(copy._folder, "data"), "-R", "-X", "stream", "--no-sync",
             "--checkpoint=fast");
-        await copy.StartServerAsync();
+        await copy.OpenAsync();
         return copy;
     }
 
-    /// <summary>Makes a stand-by the server.</summary>
     /// <summary>Restarts it as an operator does; whoever is connected is thrown out.</summary>
     public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", Path.Combine(_folder, "data"));
 
+    /// <summary>Makes a stand-by the server.</summary>
     public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
 
     /// <summary>Ends the server at once.</summary>
@@ -79,7 +90,8 @@ public sealed class TestPostgres : IAsyncDisposable
         return Server(name);
     }
 
-    private Task StartServerAsync() => AsPostgresAsync(
+    /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
+    public Task OpenAsync() => AsPostgresAsync(
         "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
         $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
 

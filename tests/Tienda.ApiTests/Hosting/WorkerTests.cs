@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Npgsql;
@@ -17,7 +16,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_reload_under_64_busy_connections_loses_no_request()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         var before = own.Workers;
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 64);
         await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
@@ -31,13 +30,13 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.Empty(busy.Losses);
         Assert.Equal(2, own.Workers.Count);
         Assert.Empty(own.Workers.Values.Intersect(before.Values));
-        Assert.All(before.Values, id => Assert.False(IsAlive(id)));
+        Assert.All(before.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Fact]
     public async Task Behind_nginx_a_reload_loses_no_request()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         await using var nginx = await TestNginx.StartAsync(own.Url);
         await using var busy = BusyConnections.Start(nginx.Address, "/products?limit=1", 32);
         await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
@@ -52,7 +51,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_killed_worker_is_replaced_at_once_while_the_others_answer()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2, new() { ["LOG_FORMAT"] = "json" });
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2, new() { ["LOG_FORMAT"] = "json" });
         var killed = own.Workers[1];
 
         await TiendaProgram.SignalAsync("KILL", killed);
@@ -63,13 +62,13 @@ public sealed partial class WorkerTests(ShopApp shop)
         }
 
         await Eventually.HoldsAsync(() => own.Workers[1] != killed, Patience);
-        Assert.True(IsAlive(own.Workers[1]));
+        Assert.True(SupervisedShop.IsAlive(own.Workers[1]));
     }
 
     [Fact]
     public async Task A_worker_that_cannot_start_does_not_spin_and_a_reload_leaves_the_others_alone()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         var before = own.Workers;
         await File.WriteAllTextAsync(Path.Combine(own.Folder.Path, ".env"), "DB_POOL_SIZE=many", Ct);
 
@@ -90,7 +89,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task Told_to_end_they_finish_what_they_have_begun()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         var product = await new Given(own.Http).ProductAsync(stock: 1);
         await using var connection = await own.Database.OpenConnectionAsync(Ct);
         await using var transaction = await connection.BeginTransactionAsync(Ct);
@@ -106,13 +105,13 @@ public sealed partial class WorkerTests(ShopApp shop)
 
         Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(own.Workers.Values, id => Assert.False(IsAlive(id)));
+        Assert.All(own.Workers.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Fact]
     public async Task Told_to_end_in_the_midst_of_a_reload_nobody_is_left()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         var before = own.Workers;
 
         await own.Program.SignalAsync("HUP");
@@ -120,7 +119,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         await own.Program.SignalAsync("TERM");
 
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(IsAlive(id)));
+        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Theory]
@@ -128,7 +127,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [InlineData(2)]
     public async Task A_worker_that_has_served_enough_is_followed_by_another_one(int workers)
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers, new() { ["LIMIT_MAX_REQUESTS"] = "300" });
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers, new() { ["LIMIT_MAX_REQUESTS"] = "300" });
         var before = own.Workers;
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 8);
 
@@ -142,12 +141,12 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task Without_their_supervisor_they_end()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
         var workers = own.Workers.Values.ToList();
 
         await own.Program.KillAsync();
 
-        await Eventually.HoldsAsync(() => !workers.Exists(IsAlive), Patience);
+        await Eventually.HoldsAsync(() => !workers.Exists(SupervisedShop.IsAlive), Patience);
     }
 
     [Fact]
@@ -177,9 +176,6 @@ public sealed partial class WorkerTests(ShopApp shop)
         }
     }
 
-    private static bool IsAlive(int process) => Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/fd")
-        && !File.ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
-
     private static bool Accepts(Uri url)
     {
         try
@@ -195,59 +191,4 @@ public sealed partial class WorkerTests(ShopApp shop)
 
     [GeneratedRegex(@"port (\d+)")]
     private static partial Regex PortLine();
-
-    /// <summary>A shop of several workers on a database of its own.</summary>
-    private sealed partial class SupervisedShop : IAsyncDisposable
-    {
-        private SupervisedShop(TiendaProgram program, HttpClient http, NpgsqlDataSource database, ShopFolder folder) =>
-            (Program, Http, Database, Folder) = (program, http, database, folder);
-
-        public TiendaProgram Program { get; }
-
-        public HttpClient Http { get; }
-
-        public NpgsqlDataSource Database { get; }
-
-        public ShopFolder Folder { get; }
-
-        public Uri Url => Http.BaseAddress!;
-
-        /// <summary>Process numbers by the numbers of the workers, the latest of each.</summary>
-        public Dictionary<int, int> Workers => ReadyLine().Matches(Program.Output)
-            .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
-            .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
-
-        public static async Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null)
-        {
-            var folder = new ShopFolder();
-            var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
-            var database = Tienda.Data.Database.CreateUnhurried(new Tienda.Hosting.Settings { Postgres = server });
-            await new Tienda.Data.Migrator(database, Tienda.Data.Migration.All).MigrateAsync(Ct);
-            var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], new(settings ?? [])
-            {
-                ["POSTGRES_HOST"] = server.Host,
-                ["POSTGRES_DB"] = server.Database,
-                ["POSTGRES_USER"] = server.User,
-                ["RATE_LIMIT_ENABLED"] = "false",
-                ["ACCESS_LOG"] = "false",
-            });
-            var http = await program.OpenAsync();
-            await Eventually.HoldsAsync(() => ReadyLine().Count(program.Output) == workers, Patience);
-            return new SupervisedShop(program, http, database, folder);
-        }
-
-        public Task SaysAsync(string line, TimeSpan? within = null) =>
-            Eventually.HoldsAsync(() => Program.Output.Contains(line, StringComparison.Ordinal), within ?? Patience);
-
-        public async ValueTask DisposeAsync()
-        {
-            Http.Dispose();
-            await Program.DisposeAsync();
-            await Database.DisposeAsync();
-            await Folder.DisposeAsync();
-        }
-
-        [GeneratedRegex(@"worker (\d+) \(process (\d+)\) takes requests")]
-        private static partial Regex ReadyLine();
-    }
 }

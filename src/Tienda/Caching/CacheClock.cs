@@ -31,6 +31,7 @@ public sealed class CacheClock(TimeProvider time)
     private long _leaseBegan;
     private bool _leased;
     private int _failures;
+    private TaskCompletionSource _look = NewLook();
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _epoch.LastLook;
@@ -40,6 +41,9 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
     public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
+
+    /// <summary>Ends when the log has been asked once more, with or without success.</summary>
+    public Task NextLook => Volatile.Read(ref _look).Task;
 
     /// <summary>Time since the log was last asked with success.</summary>
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
@@ -120,6 +124,7 @@ public sealed class CacheClock(TimeProvider time)
             Interlocked.Increment(ref _version);
             Volatile.Write(ref _leaseBegan, started);
             Volatile.Write(ref _leased, true);
+            EndLook();
             return true;
         }
     }
@@ -184,7 +189,15 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    public void NoteFailure() => Interlocked.Increment(ref _failures);
+    public void NoteFailure()
+    {
+        Interlocked.Increment(ref _failures);
+        EndLook();
+    }
+
+    private static TaskCompletionSource NewLook() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void EndLook() => Interlocked.Exchange(ref _look, NewLook()).TrySetResult();
 
     private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
     {

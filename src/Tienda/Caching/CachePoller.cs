@@ -8,13 +8,15 @@ namespace Tienda.Caching;
 /// a minute it forgets what is older than ten minutes.
 /// </summary>
 public sealed partial class CachePoller(
-    CacheLog log, CacheClock clock, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger) : BackgroundService
+    CacheLog log, CacheClock clock, OpenConnections connections, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly LogHorizon _horizon = new(time);
     private bool _isAway;
+    private bool _wasCutOff;
 
     /// <summary>The log is read before the first request is.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -47,10 +49,9 @@ public sealed partial class CachePoller(
             long started;
             do
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
                 started = time.GetTimestamp();
-                poll = await log.PollAsync(clock.Polled, patience.Token);
+                // Not cancelled: to do that, the driver would wait for the server once more.
+                poll = await log.PollAsync(clock.Polled, CancellationToken.None).WaitAsync(Patience, time, ct);
                 metrics.NoteEvents(CacheMetrics.FromLog, poll.Events.Count);
             }
             while (!clock.Take(poll, started));
@@ -58,18 +59,32 @@ public sealed partial class CachePoller(
             Note(away: null);
             if (_horizon.Note(poll.Snapshot) is { } below)
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
-                await log.PruneAsync(below, patience.Token);
+                await PruneAsync(below, ct);
             }
         }
-        catch (Exception failure) when (!ct.IsCancellationRequested
-            && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null))
+        catch (Exception failure) when (IsOfDatabase(failure, ct))
         {
             clock.NoteFailure();
+            _wasCutOff |= clock.IsCutOff;
             Note(failure.Message);
         }
     }
+
+    private async Task PruneAsync(ulong below, CancellationToken ct)
+    {
+        try
+        {
+            await log.PruneAsync(below, CancellationToken.None).WaitAsync(Patience, time, ct);
+        }
+        catch (Exception failure) when (IsOfDatabase(failure, ct))
+        {
+            // Nothing depends on it, and in a minute it is tried again.
+            Log.NotPruned(logger, failure.Message);
+        }
+    }
+
+    private static bool IsOfDatabase(Exception failure, CancellationToken ct) => !ct.IsCancellationRequested
+        && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null);
 
     private void Note(string? away)
     {
@@ -86,6 +101,11 @@ public sealed partial class CachePoller(
         else
         {
             Log.Back(logger);
+            if (_wasCutOff)
+            {
+                _wasCutOff = false;
+                connections.Replace();
+            }
         }
     }
 
@@ -93,6 +113,9 @@ public sealed partial class CachePoller(
     {
         [LoggerMessage(LogLevel.Warning, "The log of changes cannot be read, so cached answers are not given as fresh: {Reason}")]
         public static partial void Away(ILogger logger, string reason);
+
+        [LoggerMessage(LogLevel.Warning, "The log of changes cannot be shortened: {Reason}")]
+        public static partial void NotPruned(ILogger logger, string reason);
 
         [LoggerMessage(LogLevel.Information, "The log of changes is read again.")]
         public static partial void Back(ILogger logger);

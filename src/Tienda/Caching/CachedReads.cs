@@ -13,6 +13,9 @@ namespace Tienda.Caching;
 /// </summary>
 public sealed class CachedReads(RequestDelegate next, ResponseCache cache, CacheMetrics metrics, Settings settings)
 {
+    // What takes longer may be under way on a connection from which nothing will ever come.
+    private static readonly TimeSpan FlightPatience = TimeSpan.FromSeconds(3);
+
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
@@ -47,6 +50,12 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
     private async Task MissAsync(HttpContext context, string key)
     {
         var arrival = cache.LastFlight;
+        if (await cache.FindBeyondDoubtAsync(key, context.RequestAborted) is ({ } kept, var since))
+        {
+            await GiveAsync(context, kept, CacheResult.Memory, since);
+            return;
+        }
+
         for (; ; )
         {
             var flight = cache.JoinOrLead(key, out var leads);
@@ -56,7 +65,13 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
                 return;
             }
 
-            if (await flight.Landed.Task.WaitAsync(context.RequestAborted) is not { } entry)
+            if (!await flight.LandsWithinAsync(FlightPatience, context.RequestAborted))
+            {
+                cache.GiveUp(key, flight);
+                continue;
+            }
+
+            if (await flight.Landed.Task is not { } entry)
             {
                 // Nothing that can be shared; so nobody waits for anybody. While the database is away, there may be an old answer.
                 if (cache.FindAgain(key, out var stale) is { } old)

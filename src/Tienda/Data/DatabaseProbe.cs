@@ -13,20 +13,25 @@ public sealed class DatabaseProbe(Settings settings, TimeProvider time) : IAsync
     /// <summary>Milliseconds of one round trip, or null if the database does not answer in time.</summary>
     public async Task<double?> LatencyMsAsync()
     {
-        using var patience = new CancellationTokenSource(Patience, time);
         try
         {
-            // Opening is not part of the figure: it happens once, while the latency of a query is what requests feel.
-            await using var connection = await _connection.OpenConnectionAsync(patience.Token);
-            await using var command = new NpgsqlCommand("SELECT 1", connection);
-            var started = time.GetTimestamp();
-            await command.ExecuteScalarAsync(patience.Token);
-            return Math.Round(time.GetElapsedTime(started).TotalMilliseconds, 2);
+            // Not cancelled: to do that, the driver would wait for the server once more.
+            return await MeasureAsync().WaitAsync(Patience, time);
         }
-        catch (Exception away) when (away is NpgsqlException or OperationCanceledException or TimeoutException)
+        catch (Exception away) when (away is NpgsqlException or TimeoutException)
         {
             return null;
         }
+    }
+
+    private async Task<double> MeasureAsync()
+    {
+        // Opening is not part of the figure: it happens once, while the latency of a query is what requests feel.
+        await using var connection = await _connection.OpenConnectionAsync();
+        await using var command = new NpgsqlCommand("SELECT 1", connection);
+        var started = time.GetTimestamp();
+        await command.ExecuteScalarAsync();
+        return Math.Round(time.GetElapsedTime(started).TotalMilliseconds, 2);
     }
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();

@@ -68,5 +68,6 @@ public static class ShopServer
     }
 
     public static IServiceCollection AddShopDatabase(this IServiceCollection services, Settings settings) =>
-        services.AddSingleton(provider => Database.CreatePool(settings, provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<OpenConnections>().AddSingleton(provider => provider.GetRequiredService<OpenConnections>()
+            .Of(Database.CreatePool(settings, provider.GetRequiredService<ILoggerFactory>())));
 }

@@ -14,10 +14,12 @@ public sealed class OrderQueue : BackgroundService
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
 
-    public OrderQueue(Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
+    public OrderQueue(
+        Settings settings, OpenConnections connections, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
     {
         // One lane: more of them would need each other's products.
-        _lane = new OrderLane(Database.CreateOrderLane(settings, logs), changes, metrics, time, logs.CreateLogger<OrderLane>());
+        var connection = connections.Of(Database.CreateOrderLane(settings, logs));
+        _lane = new OrderLane(connection, changes, metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;
         metrics.ObserveQueue(() => Length);

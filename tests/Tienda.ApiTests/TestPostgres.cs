@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using Tienda.ApiTests.Data;
 using Tienda.Hosting;
 
 namespace Tienda.ApiTests;
@@ -28,7 +29,7 @@ public sealed class TestPostgres : IAsyncDisposable
 
         var data = Path.Combine(postgres._folder, "data");
         await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
-        await postgres.StartServerAsync();
+        await postgres.OpenAsync();
         return postgres;
     }
 
@@ -36,7 +37,17 @@ public sealed class TestPostgres : IAsyncDisposable
     public async Task CrashAsync()
     {
         await StopAsync();
-        await StartServerAsync();
+        await OpenAsync();
+    }
+
+    /// <summary>Ends the process behind one connection of a program; the server throws everybody out then and recovers by itself.</summary>
+    public async Task KillBackendAsync(string program)
+    {
+        await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            $"SELECT pid FROM pg_stat_activity WHERE application_name = '{program}' ORDER BY state_change DESC LIMIT 1", connection);
+        await TiendaProgram.SignalAsync("KILL", (int)(await command.ExecuteScalarAsync())!);
     }
 
     /// <summary>Begins a copy of this server that follows it, as a stand-by.</summary>
@@ -51,7 +62,7 @@ public sealed class TestPostgres : IAsyncDisposable
         await AsPostgresAsync(
             "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", Path.Combine(copy._folder, "data"), "-R", "-X", "stream", "--no-sync",
             "--checkpoint=fast");
-        await copy.StartServerAsync();
+        await copy.OpenAsync();
         return copy;
     }
 

@@ -29,6 +29,7 @@ public sealed class CacheClock(TimeProvider time)
     private bool _leased;
     private bool _isOut;
     private bool _isUnreadable;
+    private TaskCompletionSource _look = NewLook();
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _epoch.LastLook;
@@ -41,6 +42,9 @@ public sealed class CacheClock(TimeProvider time)
 
     /// <summary>Whether the database has no log because it is a stand-by: everything can be read, and nothing kept.</summary>
     public bool IsUnreadable => Volatile.Read(ref _isUnreadable);
+
+    /// <summary>Ends when the log has been asked once more, with or without success.</summary>
+    public Task NextLook => Volatile.Read(ref _look).Task;
 
     /// <summary>Time since the log was last asked with success.</summary>
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
@@ -127,6 +131,7 @@ public sealed class CacheClock(TimeProvider time)
             Interlocked.Increment(ref _version);
             Volatile.Write(ref _leaseBegan, started);
             Volatile.Write(ref _leased, true);
+            EndLook();
             return true;
         }
     }
@@ -191,11 +196,19 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    /// <summary>The database did not answer a look.</summary>
-    public void NoteOutage() => Volatile.Write(ref _isOut, true);
+    /// <summary>A look has failed.</summary>
+    /// <param name="isOutage">Whether the database did not answer it.</param>
+    /// <param name="isUnreadable">Whether the server answered that it has no log.</param>
+    public void NoteFailure(bool isOutage, bool isUnreadable = false)
+    {
+        Volatile.Write(ref _isOut, isOutage || Volatile.Read(ref _isOut));
+        Volatile.Write(ref _isUnreadable, isUnreadable);
+        EndLook();
+    }
 
-    /// <summary>The server answered a look that it has no log.</summary>
-    public void NoteUnreadable() => Volatile.Write(ref _isUnreadable, true);
+    private static TaskCompletionSource NewLook() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void EndLook() => Interlocked.Exchange(ref _look, NewLook()).TrySetResult();
 
     private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
     {

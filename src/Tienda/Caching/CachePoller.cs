@@ -8,7 +8,8 @@ namespace Tienda.Caching;
 /// a minute it forgets what is older than ten minutes.
 /// </summary>
 public sealed partial class CachePoller(
-    CacheLog log, CacheClock clock, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger) : BackgroundService
+    CacheLog log, CacheClock clock, ConnectionPools pools, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -22,6 +23,7 @@ public sealed partial class CachePoller(
     private LogHorizon _horizon = new(time);
     private string? _incarnation;
     private bool _isAway;
+    private bool _wasCutOff;
 
     /// <summary>The log is read before the first request is.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -67,15 +69,10 @@ public sealed partial class CachePoller(
         catch (Exception failure) when (!ct.IsCancellationRequested)
         {
             var failed = DatabaseFailure.Read(failure);
-            if (failed is { IsStandBy: true })
-            {
-                clock.NoteUnreadable();
-            }
-            else if (IsOutage(failure, failed) && time.GetElapsedTime(started) <= OnTime)
-            {
-                clock.NoteOutage();
-            }
-
+            clock.NoteFailure(
+                isOutage: IsOutage(failure, failed) && time.GetElapsedTime(started) <= OnTime,
+                isUnreadable: failed is { IsStandBy: true });
+            _wasCutOff |= clock.IsCutOff;
             Note(failure.Message);
         }
     }
@@ -104,7 +101,7 @@ public sealed partial class CachePoller(
         return await act(patience.Token);
     }
 
-    // Whoever is refused (for too many connections, say) is not cut off: others may be reading and writing.
+    // Whoever is refused (for too many connections, say) is not cut off: others may be reading and writing. A stand-by is there, too.
     private static bool IsOutage(Exception failure, DatabaseFailure? failed) => failure is OperationCanceledException or TimeoutException
         || failed is { IsConnectionLost: true } or { IsTimeout: true };
 
@@ -123,6 +120,12 @@ public sealed partial class CachePoller(
         else
         {
             Log.Back(logger);
+            if (_wasCutOff)
+            {
+                _wasCutOff = false;
+                // Connections of before may lead nowhere, and each would hold up a request until that is noticed.
+                pools.Clear();
+            }
         }
     }
 

@@ -24,6 +24,9 @@ public enum CachedFor
 /// </summary>
 public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCache cache, CacheMetrics metrics, Settings settings)
 {
+    // What takes longer may be under way on a connection from which nothing will ever come.
+    private static readonly TimeSpan FlightPatience = TimeSpan.FromSeconds(3);
+
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
@@ -73,6 +76,12 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
     private async Task ReadAsync(HttpContext context, string key)
     {
         var arrival = cache.LastFlight;
+        if (await cache.FindBeyondDoubtAsync(key, context.RequestAborted) is ({ } kept, var since))
+        {
+            await GiveAsync(context, kept, CacheResult.Memory, since);
+            return;
+        }
+
         for (; ; )
         {
             var flight = cache.JoinOrLead(key, out var leads);
@@ -82,7 +91,13 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
                 return;
             }
 
-            if (await flight.Landed.Task.WaitAsync(context.RequestAborted) is not { } entry)
+            if (!await flight.LandsWithinAsync(FlightPatience, context.RequestAborted))
+            {
+                cache.GiveUp(key, flight);
+                continue;
+            }
+
+            if (await flight.Landed.Task is not { } entry)
             {
                 // Nothing that can be shared; so nobody waits for anybody.
                 metrics.Note(CacheResult.Miss);

@@ -13,6 +13,9 @@ public sealed class ResponseCache(
     private readonly ConcurrentDictionary<string, Flight> _flights = new();
     private const long MillisecondsBetweenShares = 1000;
 
+    // Two looks that fail, and the way to the second.
+    private static readonly TimeSpan LongestDoubt = TimeSpan.FromSeconds(2);
+
     private long _lastFlight;
 
     /// <summary>The number of the latest flight; one with a higher number begins later than now.</summary>
@@ -25,6 +28,31 @@ public sealed class ResponseCache(
     {
         age = null;
         return memory.TryGet(key, out var entry) ? Current(key, entry, isCounted ? CacheResult.Memory : null, out age) : null;
+    }
+
+    /// <summary>
+    /// The same when it is known whether the database answers. Between the end of a lease and the discovery that it does not, an answer in
+    /// which nothing has changed would otherwise be read anew by all who ask for it, from a database that may never answer.
+    /// </summary>
+    public async Task<(CacheEntry? Entry, TimeSpan? Age)> FindBeyondDoubtAsync(string key, CancellationToken ct)
+    {
+        for (var began = time.GetTimestamp(); time.GetElapsedTime(began) < LongestDoubt;)
+        {
+            var look = clock.NextLook;
+            if (Find(key, isCounted: false, out var age) is { } entry)
+            {
+                return (entry, age);
+            }
+
+            if (clock.IsLeased || clock.IsCutOff || !memory.TryGet(key, out var kept) || UpToDate(kept) is null)
+            {
+                break;
+            }
+
+            await look.WaitAsync(LongestDoubt, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return default;
     }
 
     /// <summary>The answer in Redis, if it can be given; it is kept in memory then.</summary>
@@ -81,11 +109,14 @@ public sealed class ResponseCache(
         return flight;
     }
 
+    /// <summary>Lets those who come from now on begin another flight.</summary>
+    public void GiveUp(string key, Flight flight) => _flights.TryRemove(new KeyValuePair<string, Flight>(key, flight));
+
     /// <summary>Ends a flight: who waits for it goes on, and who comes from now on begins another one.</summary>
     /// <param name="entry">What was read, or null if it is nothing that others can be given.</param>
     public void Land(string key, Flight flight, CacheEntry? entry)
     {
-        _flights.TryRemove(new KeyValuePair<string, Flight>(key, flight));
+        GiveUp(key, flight);
         flight.Landed.TrySetResult(entry);
     }
 
@@ -164,4 +195,12 @@ public sealed class Flight(long number)
     public long Number => number;
 
     public TaskCompletionSource<CacheEntry?> Landed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Waits for its end, but only for a while; false if it goes on.</summary>
+    public async Task<bool> LandsWithinAsync(TimeSpan patience, CancellationToken ct)
+    {
+        await ((Task)Landed.Task).WaitAsync(patience, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ct.ThrowIfCancellationRequested();
+        return Landed.Task.IsCompleted;
+    }
 }

@@ -6,17 +6,45 @@ namespace Tienda.Data;
 /// <summary>Makes the connection pools from the settings.</summary>
 public static class Database
 {
+    // After a timeout nobody waits for the server to say that it has given up.
+    private const int NoWait = -1;
+
     /// <summary>Connections that each process has beside its pool: for orders, for the health check, for the log of changes.</summary>
     public const int ConnectionsBesideThePool = 3;
 
     /// <summary>The pool that requests use.</summary>
-    public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null) =>
-        CreatePool(settings, settings.PoolName, "tienda", settings.PoolSize + settings.PoolMaxOverflow, "5s", logs);
+    public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null)
+    {
+        var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda";
+        text.MaxPoolSize = settings.PoolSize + settings.PoolMaxOverflow;
+        // What is open beyond it closes when it has been idle for a while.
+        text.MinPoolSize = settings.PoolSize;
+        text.ConnectionIdleLifetime = settings.PoolIdleSeconds;
+        text.ConnectionPruningInterval = Math.Max(1, settings.PoolIdleSeconds / 6);
+        text.ConnectionLifetime = settings.PoolRecycleSeconds;
+        // Data/Deadline.cs is sooner: a command that finds out by itself that it takes too long holds up a thread.
+        text.CommandTimeout = 60;
+        Limit(text, statementSeconds: 15, lockSeconds: 5);
+        return Build(text, settings.PoolName, logs);
+    }
 
     /// <summary>The one connection that places orders, so that they do not wait behind reads that have filled the other pool.</summary>
-    public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs) =>
+    public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs)
+    {
+        var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-orders";
+        text.MaxPoolSize = 1;
+        text.MinPoolSize = 1;
+        text.ConnectionLifetime = settings.PoolRecycleSeconds;
+        // All orders of the process wait for this connection: if it leads nowhere, that has to be noticed soon.
+        text.Timeout = Math.Min(settings.PoolTimeoutSeconds, 2);
+        text.CancellationTimeout = NoWait;
         // Orders wait for no client, address or product; what is left (the series of bills, somebody with the same key) is short.
-        CreatePool(settings, "tienda-orders", "tienda-orders", 1, "1s", logs);
+        text.CommandTimeout = 6;
+        Limit(text, statementSeconds: 5, lockSeconds: 1);
+        return Build(text, "tienda-orders", logs);
+    }
 
     /// <summary>One connection that never waits behind requests, for the health check.</summary>
     public static NpgsqlDataSource CreateProbe(Settings settings)
@@ -26,6 +54,7 @@ public static class Database
         text.MaxPoolSize = 1;
         text.Timeout = 2;
         text.CommandTimeout = 5;
+        text.CancellationTimeout = NoWait;
         return Build(text, "tienda-probe", null);
     }
 
@@ -37,8 +66,7 @@ public static class Database
         text.MaxPoolSize = 1;
         text.Timeout = 1;
         text.CommandTimeout = 5;
-        // After that nobody waits for the server to say that it has given up.
-        text.CancellationTimeout = -1;
+        text.CancellationTimeout = NoWait;
         // The log is short when the plan is made, and long later.
         text.Options = "-c enable_seqscan=off -c jit=off";
         return Build(text, "tienda-cache", null);
@@ -62,23 +90,9 @@ public static class Database
         return Build(text, "tienda-unhurried", null);
     }
 
-    private static NpgsqlDataSource CreatePool(
-        Settings settings, string name, string application, int size, string lockTimeout, ILoggerFactory? logs)
-    {
-        var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = application;
-        text.MaxPoolSize = size;
-        // What is open beyond it closes when it has been idle for a while.
-        text.MinPoolSize = Math.Min(size, settings.PoolSize);
-        text.ConnectionIdleLifetime = settings.PoolIdleSeconds;
-        text.ConnectionPruningInterval = Math.Max(1, settings.PoolIdleSeconds / 6);
-        text.ConnectionLifetime = settings.PoolRecycleSeconds;
-        // Data/Deadline.cs is sooner: a command that finds out by itself that it takes too long holds up a thread.
-        text.CommandTimeout = 60;
-        // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
-        text.Options = $"-c statement_timeout=15s -c lock_timeout={lockTimeout} -c idle_in_transaction_session_timeout=15s -c jit=off";
-        return Build(text, name, logs);
-    }
+    // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
+    private static void Limit(NpgsqlConnectionStringBuilder text, int statementSeconds, int lockSeconds) => text.Options =
+        $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s -c jit=off";
 
     private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server) => new()
     {
@@ -88,7 +102,10 @@ public static class Database
         Username = server.User,
         Password = server.Password,
         Timeout = settings.PoolTimeoutSeconds,
-        CommandTimeout = 20,
+        // Firewalls forget connections on which nothing is said, and tell nobody. A unix socket has none and refuses the question.
+        TcpKeepAlive = !Path.IsPathRooted(server.Host),
+        TcpKeepAliveTime = Path.IsPathRooted(server.Host) ? 0 : 30,
+        TcpKeepAliveInterval = Path.IsPathRooted(server.Host) ? 0 : 5,
         MaxAutoPrepare = 100,
         AutoPrepareMinUsages = 2,
         // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,

@@ -29,20 +29,30 @@ public sealed partial class SupervisedShop : IAsyncDisposable
         .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
         .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
 
-    public static async Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null)
+    public static Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null) =>
+        OpenAsync(shop.Postgres, workers, settings);
+
+    /// <param name="settings">Beside those that lead to the database, or instead of them.</param>
+    public static async Task<SupervisedShop> OpenAsync(TestPostgres postgres, int workers, Dictionary<string, string>? settings = null)
     {
         var folder = new ShopFolder();
-        var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
+        var server = await postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
         var database = Tienda.Data.Database.CreateUnhurried(new Tienda.Hosting.Settings { Postgres = server });
         await new Tienda.Data.Migrator(database, Tienda.Data.Migration.All).MigrateAsync(CancellationToken.None);
-        var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], new(settings ?? [])
+        var all = new Dictionary<string, string>
         {
             ["POSTGRES_HOST"] = server.Host,
             ["POSTGRES_DB"] = server.Database,
             ["POSTGRES_USER"] = server.User,
             ["RATE_LIMIT_ENABLED"] = "false",
             ["ACCESS_LOG"] = "false",
-        });
+        };
+        foreach (var (name, value) in settings ?? [])
+        {
+            all[name] = value;
+        }
+
+        var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], all);
         var http = await program.OpenAsync();
         var isSupervised = workers > 1 || settings?.ContainsKey("LIMIT_MAX_REQUESTS") == true;
         await Eventually.HoldsAsync(() => !isSupervised || ReadyLine().Count(program.Output) == workers, Patience);

@@ -64,7 +64,7 @@ public static class Program
         app.UseCrossOrigin(settings);
         app.UseMiddleware<ConcurrencyLimit>();
         app.UseMiddleware<ClearFraming>();
-        app.UseExceptionHandler();
+        app.UseMiddleware<ExceptionProblems>();
         if (settings.RateLimitEnabled)
         {
             app.UseMiddleware<RateLimits>();
@@ -72,14 +72,14 @@ public static class Program
 
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
-        app.UseMiddleware<CachedReads>();
+        app.UseMiddleware<CachedReads>(CachedFor.Strangers);
         app.UseStatusCodePages();
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<BadCredentials>();
         app.UseAuthorization();
         app.UseMiddleware<OwnRateLimits>();
-        app.UseMiddleware<CachedReads>();
+        app.UseMiddleware<CachedReads>(CachedFor.Clients);
 
         app.MapShopPage();
         app.MapHealth();

@@ -50,10 +50,10 @@ public sealed class TestPostgres : IAsyncDisposable
         return copy;
     }
 
-    /// <summary>Makes a stand-by the server.</summary>
     /// <summary>Restarts it as an operator does; whoever is connected is thrown out.</summary>
     public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", Path.Combine(_folder, "data"));
 
+    /// <summary>Makes a stand-by the server.</summary>
     public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
 
     /// <summary>Ends the server at once.</summary>
@@ -70,13 +70,14 @@ public sealed class TestPostgres : IAsyncDisposable
     }
 
     /// <summary>Makes an empty database.</summary>
-    public async Task<PostgresServer> CreateDatabaseAsync(string name)
+    /// <param name="created">What stands behind CREATE DATABASE, if it is more than the name.</param>
+    public async Task<PostgresServer> CreateDatabaseAsync(string created, string? name = null)
     {
         await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
+        await using var command = new NpgsqlCommand($"CREATE DATABASE {created}", connection);
         await command.ExecuteNonQueryAsync();
-        return Server(name);
+        return Server(name ?? created);
     }
 
     private Task StartServerAsync() => AsPostgresAsync(

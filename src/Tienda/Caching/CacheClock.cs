@@ -11,9 +11,6 @@ public sealed class CacheClock(TimeProvider time)
     /// <summary>Answers are given only for so long after the log was last asked; no mishap hides a change for longer.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
 
-    // From here on the log is out of reach rather than late.
-    private const int FailuresOfAnOutage = 2;
-
     private const int MostEarly = 10_000;
 
     // Transactions that a server can end between two looks. A higher id is nobody's, and no look would ever show it.
@@ -30,7 +27,7 @@ public sealed class CacheClock(TimeProvider time)
     private long _version;
     private long _leaseBegan;
     private bool _leased;
-    private int _failures;
+    private bool _isOut;
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
     public Snapshot? Polled => _epoch.LastLook;
@@ -39,7 +36,7 @@ public sealed class CacheClock(TimeProvider time)
     public bool IsLeased => Volatile.Read(ref _leased) && time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) <= Lease;
 
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
-    public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
+    public bool IsCutOff => Volatile.Read(ref _isOut) && !IsLeased;
 
     /// <summary>Time since the log was last asked with success.</summary>
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
@@ -89,7 +86,7 @@ public sealed class CacheClock(TimeProvider time)
     {
         lock (_gate)
         {
-            Volatile.Write(ref _failures, 0);
+            Volatile.Write(ref _isOut, false);
             if (poll.Since != Polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
             {
                 // While it was under way, this clock began anew.
@@ -184,7 +181,8 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    public void NoteFailure() => Interlocked.Increment(ref _failures);
+    /// <summary>The database did not answer a look.</summary>
+    public void NoteOutage() => Volatile.Write(ref _isOut, true);
 
     private void ApplyToEpoch(IReadOnlyList<CacheEvent> events)
     {

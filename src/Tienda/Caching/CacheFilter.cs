@@ -53,7 +53,7 @@ public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) 
             IPage list => (list.ToJson(), null, list),
             IValueHttpResult { Value: { } record } =>
                 (JsonSerializer.SerializeToUtf8Bytes(record, record.GetType(), TiendaJson.Wire), null, null),
-            Problem { StatusCode: StatusCodes.Status404NotFound } missing when fill.Snapshot is not null => ([], missing.Detail, null),
+            Problem { StatusCode: StatusCodes.Status404NotFound } missing => ([], missing.Detail, null),
             _ => default((byte[]?, string?, IPage?)),
         };
         if (body is null)

@@ -13,7 +13,14 @@ public sealed partial class CachePoller(
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly LogHorizon _horizon = new(time);
+    // A look that is given up later than this was not held up by the database alone, but by a process that did not get to run.
+    private static readonly TimeSpan OnTime = Patience + TimeSpan.FromMilliseconds(300);
+
+    // A log that is another one at every look can wait until the next.
+    private const int MostAttempts = 3;
+
+    private LogHorizon _horizon = new(time);
+    private string? _incarnation;
     private bool _isAway;
 
     /// <summary>The log is read before the first request is.</summary>
@@ -41,35 +48,61 @@ public sealed partial class CachePoller(
 
     private async Task LookAsync(CancellationToken ct)
     {
+        var started = time.GetTimestamp();
         try
         {
-            LogPoll poll;
-            long started;
-            do
+            for (var attempt = 0; attempt < MostAttempts; attempt++)
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
                 started = time.GetTimestamp();
-                poll = await log.PollAsync(clock.Polled, patience.Token);
+                var poll = await WithinPatienceAsync(patience => log.PollAsync(clock.Polled, patience), ct);
                 metrics.NoteEvents(CacheMetrics.FromLog, poll.Events.Count);
-            }
-            while (!clock.Take(poll, started));
-
-            Note(away: null);
-            if (_horizon.Note(poll.Snapshot) is { } below)
-            {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-                patience.CancelAfter(Patience);
-                await log.PruneAsync(below, patience.Token);
+                if (clock.Take(poll, started))
+                {
+                    Note(away: null);
+                    await PruneAsync(poll, ct);
+                    return;
+                }
             }
         }
-        catch (Exception failure) when (!ct.IsCancellationRequested
-            && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null))
+        catch (Exception failure) when (!ct.IsCancellationRequested)
         {
-            clock.NoteFailure();
+            if (IsOutage(failure) && time.GetElapsedTime(started) <= OnTime)
+            {
+                clock.NoteOutage();
+            }
+
             Note(failure.Message);
         }
     }
+
+    private async Task PruneAsync(LogPoll poll, CancellationToken ct)
+    {
+        if (poll.Incarnation != _incarnation)
+        {
+            // The transactions of another log are no measure for this one.
+            (_horizon, _incarnation) = (new LogHorizon(time), poll.Incarnation);
+        }
+
+        if (_horizon.Note(poll.Snapshot) is { } below)
+        {
+            await WithinPatienceAsync(async patience =>
+            {
+                await log.PruneAsync(below, patience);
+                return true;
+            }, ct);
+        }
+    }
+
+    private static async Task<T> WithinPatienceAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Patience);
+        return await act(patience.Token);
+    }
+
+    // Whoever is refused (for too many connections, say) is not cut off: others may be reading and writing.
+    private static bool IsOutage(Exception failure) => failure is OperationCanceledException or TimeoutException
+        || DatabaseFailure.Read(failure) is { IsConnectionLost: true } or { IsTimeout: true };
 
     private void Note(string? away)
     {

@@ -45,15 +45,23 @@ public sealed record LogPoll(
 /// </summary>
 public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
 {
-    // One statement has one snapshot: what is not in it is asked for the next time.
+    // So many events are read at the start; with an older answer in Redis a process begins without it.
+    private const int MostAtFirst = 50_000;
+
+    // One statement has one snapshot: what is not in it is asked for the next time. What the snapshot before did not show was not assigned
+    // then, or was running: both are found by their ids, however long a transaction stays open.
     private const string Look =
         """
         SELECT n.snapshot::text, n.incarnation, n.pruned_below, e.xid, e.tags, e.stock_changes
-        FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 AND NOT pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
+        FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 OR e.xid = ANY($2::text::xid8[])
         """;
 
-    // A snapshot that shows nothing.
-    private static readonly Snapshot Nothing = new(1, 1, []);
+    private const string FirstLook =
+        """
+        WITH latest AS (SELECT xid FROM cache_events ORDER BY xid DESC OFFSET $1 LIMIT 1)
+        SELECT n.snapshot::text, n.incarnation, greatest(n.pruned_below, l.xid), e.xid, e.tags, e.stock_changes
+        FROM cache_now n LEFT JOIN latest l ON true LEFT JOIN cache_events e ON e.xid >= coalesce(l.xid, '0')
+        """;
 
     public static CacheLog Open(Settings settings) => new(Database.CreateCacheLog(settings));
 
@@ -87,8 +95,9 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
 
     private async Task<LogPoll?> LookAsync(Snapshot? since, CancellationToken ct)
     {
-        var seen = since ?? Nothing;
-        await using var command = connection.CreateCommand(Look).With(seen.Xmin).With(seen.ToString());
+        await using var command = since is null
+            ? connection.CreateCommand(FirstLook).With(MostAtFirst)
+            : connection.CreateCommand(Look).With(since.Xmax).With($"{{{string.Join(',', since.Running)}}}");
         await using var row = await command.ExecuteReaderAsync(ct);
         LogPoll? poll = null;
         var events = new List<CacheEvent>();

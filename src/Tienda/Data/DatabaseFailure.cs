@@ -57,6 +57,7 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
         || state.StartsWith("28", StringComparison.Ordinal) // sign-in refused
         || state is PostgresErrorCodes.InvalidCatalogName or IdleInTransactionTimeout
         || state is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
-            or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
-            or PostgresErrorCodes.UndefinedFunction;
+            // A stand-by that was not promoted yet: it takes no writes, and has no unlogged tables.
+            or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported
+            or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction;
 }

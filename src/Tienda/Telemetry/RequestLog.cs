@@ -13,7 +13,10 @@ namespace Tienda.Telemetry;
 /// </summary>
 public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings settings, TimeProvider time)
 {
-    private const string RequestIdHeader = "X-Request-ID";
+    private readonly LogTime _time = new(time);
+
+    /// <summary>In: an id of the client's, if it is a plain token. Out: the id under which the request is logged.</summary>
+    public const string IdHeader = "X-Request-ID";
     private const int LongestRequestId = 128;
     private const int NewIdLength = 12;
 
@@ -24,9 +27,9 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
 
     public Task InvokeAsync(HttpContext context)
     {
-        var id = context.Request.Headers[RequestIdHeader].ToString();
+        var id = context.Request.Headers[IdHeader].ToString();
         context.TraceIdentifier = id = IsSane(id) ? id : NewId();
-        context.Response.Headers[RequestIdHeader] = id;
+        context.Response.Headers[IdHeader] = id;
         if (!settings.AccessLog)
         {
             return next(context);
@@ -34,19 +37,52 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
 
         var request = new LoggedRequest(
             id, context.Request.Method, LoggedPath(context.Request.Path), context.Connection.RemoteIpAddress, Stopwatch.GetTimestamp());
-        if (!settings.JsonLogs)
-        {
-            Came(request);
-        }
+        return settings.JsonLogs ? LogAsJson(context, request) : LogAsText(context, request);
+    }
 
+    private Task LogAsJson(HttpContext context, LoggedRequest request)
+    {
         var answering = next(context);
         if (!answering.IsCompletedSuccessfully)
         {
             return AnsweredLaterAsync(answering, context, request);
         }
 
-        Answered(context, request);
+        AnsweredAsJson(context, request);
         return Task.CompletedTask;
+    }
+
+    // An answer that nobody had to wait for is logged together with its request, in one piece.
+    private Task LogAsText(HttpContext context, LoggedRequest request)
+    {
+        var line = new Utf8Line(2 * LongestLine);
+        try
+        {
+            AppendCame(ref line, request);
+            Task answering;
+            try
+            {
+                answering = next(context);
+            }
+            catch
+            {
+                AppendAnswered(ref line, context, request);
+                lines.Write(line.Written);
+                throw;
+            }
+
+            if (answering.IsCompletedSuccessfully)
+            {
+                AppendAnswered(ref line, context, request);
+            }
+
+            lines.Write(line.Written);
+            return answering.IsCompletedSuccessfully ? Task.CompletedTask : AnsweredLaterAsync(answering, context, request);
+        }
+        finally
+        {
+            line.Dispose();
+        }
     }
 
     private async Task AnsweredLaterAsync(Task answering, HttpContext context, LoggedRequest request)
@@ -61,9 +97,22 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         }
     }
 
-    private void Came(LoggedRequest request)
+    private void Answered(HttpContext context, LoggedRequest request)
     {
+        if (settings.JsonLogs)
+        {
+            AnsweredAsJson(context, request);
+            return;
+        }
+
         var line = new Utf8Line(LongestLine);
+        AppendAnswered(ref line, context, request);
+        lines.Write(line.Written);
+        line.Dispose();
+    }
+
+    private void AppendCame(ref Utf8Line line, LoggedRequest request)
+    {
         AppendStart(ref line, request, "] → "u8);
         line.Append(" (client: "u8);
         if (request.Client is { } client)
@@ -76,33 +125,21 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         }
 
         line.Append(")\n"u8);
-        lines.Write(line.Written);
-        line.Dispose();
     }
 
-    private void Answered(HttpContext context, LoggedRequest request)
+    private void AppendAnswered(ref Utf8Line line, HttpContext context, LoggedRequest request)
     {
-        var (status, milliseconds) = (context.Response.StatusCode, Stopwatch.GetElapsedTime(request.Since).TotalMilliseconds);
-        if (settings.JsonLogs)
-        {
-            AnsweredAsJson(request, status, milliseconds);
-            return;
-        }
-
-        var line = new Utf8Line(LongestLine);
         AppendStart(ref line, request, "] ← "u8);
         line.Append(" - "u8);
-        line.Append(status, "");
+        line.Append(context.Response.StatusCode, "");
         line.Append(" ("u8);
-        line.Append(milliseconds, "F1");
+        line.AppendTenths((long)Math.Round(Stopwatch.GetElapsedTime(request.Since).TotalMilliseconds * 10));
         line.Append("ms)\n"u8);
-        lines.Write(line.Written);
-        line.Dispose();
     }
 
     private void AppendStart(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> direction)
     {
-        line.Append(time.GetUtcNow().UtcDateTime, "yyyy-MM-dd HH:mm:ss");
+        line.Append(_time.Now());
         line.Append(" - ["u8);
         line.Append(request.Id);
         line.Append(direction);
@@ -111,7 +148,7 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         line.Append(request.Path);
     }
 
-    private void AnsweredAsJson(LoggedRequest request, int status, double milliseconds)
+    private void AnsweredAsJson(HttpContext context, LoggedRequest request)
     {
         var line = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(line))
@@ -124,8 +161,8 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
             json.WriteString("method", request.Method);
             json.WriteString("path", request.Path);
             json.WriteString("client", request.Client?.ToString());
-            json.WriteNumber("status", status);
-            json.WriteNumber("duration_ms", Math.Round(milliseconds, 1));
+            json.WriteNumber("status", context.Response.StatusCode);
+            json.WriteNumber("duration_ms", Math.Round(Stopwatch.GetElapsedTime(request.Since).TotalMilliseconds, 1));
             json.WriteEndObject();
         }
 

@@ -10,12 +10,20 @@ public sealed class TestPostgres : IAsyncDisposable
     private static readonly bool IsRoot = Environment.UserName == "root";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
+    private string? _configuration;
 
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
-    public static async Task<TestPostgres> StartAsync()
+    /// <param name="configuration">Another file in the place of its own postgresql.conf.</param>
+    public static async Task<TestPostgres> StartAsync(string? configuration = null)
     {
         var postgres = new TestPostgres();
+        if (configuration is not null)
+        {
+            // Where the server's user can read it.
+            File.Copy(configuration, postgres._configuration = Path.Combine(postgres._folder, "postgresql.conf"));
+        }
+
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", postgres._folder);
@@ -82,7 +90,8 @@ public sealed class TestPostgres : IAsyncDisposable
 
     private Task StartServerAsync() => AsPostgresAsync(
         "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
-        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
+        $"-k {_folder} -c listen_addresses='' -c fsync=off "
+        + (_configuration is null ? "-c max_connections=300" : $"-c config_file={_configuration}"));
 
     public async ValueTask DisposeAsync()
     {

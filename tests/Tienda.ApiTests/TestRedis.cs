@@ -13,6 +13,7 @@ public sealed class TestRedis : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private Process? _process;
+    private string[] _more = [];
 
     public int Port { get; } = FreePort();
 
@@ -23,9 +24,10 @@ public sealed class TestRedis : IAsyncDisposable
         ["REDIS_PORT"] = Port.ToString(CultureInfo.InvariantCulture),
     };
 
-    public static async Task<TestRedis> StartAsync()
+    /// <param name="more">Arguments behind its own, which they override.</param>
+    public static async Task<TestRedis> StartAsync(params string[] more)
     {
-        var redis = new TestRedis();
+        var redis = new TestRedis { _more = more };
         await redis.OpenAsync();
         return redis;
     }
@@ -35,7 +37,7 @@ public sealed class TestRedis : IAsyncDisposable
     {
         var port = Port.ToString(CultureInfo.InvariantCulture);
         _process = Process.Start(new ProcessStartInfo(
-            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
+            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null", .. _more]));
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
         {
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");

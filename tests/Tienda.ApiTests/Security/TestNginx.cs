@@ -5,7 +5,7 @@ using Tienda.ApiTests.Data;
 
 namespace Tienda.ApiTests.Security;
 
-/// <summary>A real nginx before a shop, set up by deploy/nginx/tienda.conf, in a folder of its own.</summary>
+/// <summary>A real nginx before a shop, set up by the two files of deploy/nginx, in a folder of its own.</summary>
 public sealed class TestNginx : IAsyncDisposable
 {
     private const string Binary = "/usr/sbin/nginx";
@@ -40,10 +40,11 @@ public sealed class TestNginx : IAsyncDisposable
         }
         """;
 
-    // The file that an operator installs, on other ports and in another folder.
+    // The files that an operator installs, on other ports and in another folder.
     private string OwnConfiguration(Uri shop)
     {
-        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
+        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda-upstream.conf"))
+            + File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
         foreach (var (installed, here) in new[]
         {
             ("server 127.0.0.1:8000", $"server {shop.Authority}"),

@@ -42,12 +42,17 @@ public sealed class CacheClock(TimeProvider time)
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
 
     /// <summary>
+    /// Whether the answer was found to hold, and nothing was heard since: everything that is applied, and every look at the log, changes
+    /// the version afterwards.
+    /// </summary>
+    public bool IsKnownToHold(CacheEntry entry) => Volatile.Read(ref entry.HeldAt) == Volatile.Read(ref _version);
+
+    /// <summary>
     /// Whether the answer contains every change that this process has heard of. Once false, it stays false. Before it is given,
     /// <see cref="IsLeased"/> has to hold as well.
     /// </summary>
     public bool Holds(CacheEntry entry)
     {
-        // Everything that is applied changes the version afterwards, so what was looked at under this one is looked at once.
         var version = Volatile.Read(ref _version);
         if (Volatile.Read(ref entry.HeldAt) == version)
         {

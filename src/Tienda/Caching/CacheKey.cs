@@ -62,6 +62,16 @@ public static class CacheKey
     /// <summary>Whether the answer is one of categories, which are kept longer.</summary>
     public static bool IsOfCategories(string key) => key.StartsWith("categories:", StringComparison.Ordinal);
 
+    /// <summary>The route of a path that may be answered from the cache, as the documentation writes it; null for another path.</summary>
+    public static string? RouteOf(ReadOnlySpan<char> path)
+    {
+        path = path is [.., '/'] ? path[..^1] : path;
+        return TakePrefix(ref path, "/products")
+            ? path.Length == 0 ? "/products" : path.EndsWith("/reviews") ? "/products/{id_key}/reviews" : "/products/{id_key}"
+            : TakePrefix(ref path, "/categories") ? path.Length == 0 ? "/categories" : "/categories/{id_key}"
+            : null;
+    }
+
     /// <summary>The URL of the next page of a list: the same request, as its name has it, with another place to begin.</summary>
     public static string NextUrl(string key, Cursor next)
     {

@@ -57,13 +57,16 @@ public sealed record CacheHealth
     /// <summary>Answered with what another request was just reading.</summary>
     public required long SharedHits { get; init; }
 
-    /// <summary>Answered from memory, marked as stale, while the database was away.</summary>
+    /// <summary>Answered with the last answer, marked as stale, while the database was away.</summary>
     public required long StaleHits { get; init; }
 
     public required long Misses { get; init; }
 
     /// <summary>Kept answers that were not given because something in them had changed.</summary>
     public required long StaleRejections { get; init; }
+
+    /// <summary>Kept answers whose stocks were brought up to date without asking the database.</summary>
+    public required long Renewals { get; init; }
 
     /// <summary>Answers that were kept.</summary>
     public required long Fills { get; init; }

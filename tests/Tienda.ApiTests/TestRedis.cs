@@ -37,7 +37,8 @@ public sealed class TestRedis : IAsyncDisposable
     {
         var port = Port.ToString(CultureInfo.InvariantCulture);
         _process = Process.Start(new ProcessStartInfo(
-            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null", .. _more]));
+            "/usr/bin/redis-server",
+            ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null", .. _more]));
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
         {
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");

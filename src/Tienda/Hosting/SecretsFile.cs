@@ -57,8 +57,8 @@ public static class SecretsFile
     }
 
     /// <summary>
-    /// Writes the administrator's key alone into a file, for programs that take it from there. Unlike the secrets its group may read it, and
-    /// one that is there keeps its owner and mode, so that an operator can say whose it is.
+    /// Writes the administrator's key alone into a file, for programs that take it from there. Unlike the secrets, its group may read it;
+    /// and one that is there keeps its owner and mode, so that an operator can say whose it is.
     /// </summary>
     /// <exception cref="SettingsException">The file cannot be written.</exception>
     public static void WriteKey(string key, string path)

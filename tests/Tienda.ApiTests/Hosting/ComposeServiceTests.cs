@@ -15,13 +15,15 @@ public sealed partial class ComposeServiceTests(ComposedShop stack) : IClassFixt
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
+    private string FirstStatements => File.ReadAllText(stack.Mounted("postgres", "/docker-entrypoint-initdb.d/statements.sql"));
+
     [Fact]
     public async Task PostgreSQL_takes_the_guides_600_connections_and_its_questions()
     {
         await using var postgres = await TestPostgres.StartAsync(stack.Mounted("postgres", "/etc/postgresql/postgresql.conf"));
         var server = await postgres.CreateDatabaseAsync("ecommerce_prod");
         await using var database = Database.CreateUnhurried(new Settings { Postgres = server });
-        await RunAsync(database, await File.ReadAllTextAsync(stack.Mounted("postgres", "/docker-entrypoint-initdb.d/statements.sql"), Ct));
+        await RunAsync(database, FirstStatements);
 
         var shop = Settings.Read(new SettingsReader([new SettingsSource("environment", stack.EnvironmentOf("api"))]));
         var wanted = shop.Workers * (shop.PoolSize + shop.PoolMaxOverflow + Database.ConnectionsBesideThePool);
@@ -45,7 +47,7 @@ public sealed partial class ComposeServiceTests(ComposedShop stack) : IClassFixt
         var from = await postgres.CreateDatabaseAsync("there");
         await using (var database = Database.CreateUnhurried(new Settings { Postgres = from }))
         {
-            await RunAsync(database, await File.ReadAllTextAsync(stack.Mounted("postgres", "/docker-entrypoint-initdb.d/statements.sql"), Ct));
+            await RunAsync(database, FirstStatements);
         }
 
         var file = Path.Combine(folder.Path, "shop.dump");
@@ -55,8 +57,10 @@ public sealed partial class ComposeServiceTests(ComposedShop stack) : IClassFixt
         await TiendaAsync(folder, to, "restore", file);
 
         await using var restored = Database.CreateUnhurried(new Settings { Postgres = to });
-        Assert.True(await restored.ValueAsync<bool>("SELECT to_regclass('products') IS NOT NULL AND to_regclass('pg_stat_statements') IS NULL"));
-        Assert.Equal("plpgsql, unaccent", await restored.ValueAsync<string>("SELECT string_agg(extname, ', ' ORDER BY extname) FROM pg_extension"));
+        Assert.True(await restored.ValueAsync<bool>(
+            "SELECT to_regclass('products') IS NOT NULL AND to_regclass('pg_stat_statements') IS NULL"));
+        Assert.Equal(
+            "plpgsql, unaccent", await restored.ValueAsync<string>("SELECT string_agg(extname, ', ' ORDER BY extname) FROM pg_extension"));
     }
 
     [Fact]
@@ -132,7 +136,8 @@ public sealed partial class ComposeServiceTests(ComposedShop stack) : IClassFixt
         foreach (var unit in new[] { "tienda.service", "tienda.socket" })
         {
             // It asks whether the program is there, which is so only where it is installed.
-            var text = (await File.ReadAllTextAsync(Repository.PathOf($"deploy/systemd/{unit}"), Ct)).Replace("/usr/bin/dotnet", "/bin/true", StringComparison.Ordinal);
+            var text = await File.ReadAllTextAsync(Repository.PathOf($"deploy/systemd/{unit}"), Ct);
+            text = text.Replace("/usr/bin/dotnet", "/bin/true", StringComparison.Ordinal);
             await File.WriteAllTextAsync(Path.Combine(folder, unit), text, Ct);
         }
 

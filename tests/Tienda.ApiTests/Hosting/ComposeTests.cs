@@ -15,7 +15,8 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
     {
         Assert.Equal(stack.FromRoot, stack.FromDeploy);
         Assert.Equal(
-            ["api", "grafana", "migrate", "nginx", "postgres", "prometheus", "redis", "secrets"], stack.Services.Select(s => s.Key).Order());
+            ["api", "grafana", "migrate", "nginx", "postgres", "prometheus", "redis", "secrets"],
+            stack.Services.Select(service => service.Key).Order());
         Assert.Equal("ecommerce_postgres_prod", (string?)stack.Services["postgres"]!["container_name"]);
         Assert.Equal("ecommerce_redis_prod", (string?)stack.Services["redis"]!["container_name"]);
         Assert.Contains("127.0.0.1:8000:80/tcp", stack.WordsOf("nginx", "ports"));
@@ -25,7 +26,8 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
     public async Task It_is_valid_for_docker_compose_2_too() => Assert.Equal("", (await Shell.RunAsync(
         Repository.Root,
         // The shop is open to the world: nginx listens on every address.
-        "artifacts/tools/node_modules/.bin/dclint deploy/docker-compose.production.yaml --quiet --disable-rule no-unbound-port-interfaces")).Trim());
+        "artifacts/tools/node_modules/.bin/dclint deploy/docker-compose.production.yaml --quiet --disable-rule no-unbound-port-interfaces"))
+        .Trim());
 
     [Fact]
     public void The_guides_file_reaches_shop_and_database_without_its_comments()
@@ -88,7 +90,8 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
     {
         Assert.Null(stack.Services["api"]!["container_name"]);
         Assert.Null(stack.Services["api"]!["ports"]);
-        Assert.Contains("server api:8000 resolve", File.ReadAllText(stack.Mounted("nginx", "/etc/nginx/nginx.conf")), StringComparison.Ordinal);
+        var nginx = File.ReadAllText(stack.Mounted("nginx", "/etc/nginx/nginx.conf"));
+        Assert.Contains("server api:8000 resolve", nginx, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -14,8 +14,8 @@ public sealed record Instruction(string Keyword, Dictionary<string, string> Flag
 }
 
 /// <summary>
-/// What the Dockerfile makes, made without a container engine: each COPY takes what .dockerignore lets through, each RUN is run, in a folder
-/// that stands for the image's root. Only the base images are not Docker's but this machine.
+/// What the Dockerfile makes, made without a container engine: each COPY takes what .dockerignore lets through, each RUN is run, in a
+/// folder that stands for the image's root. Only the base images are not Docker's but this machine.
 /// </summary>
 public sealed partial class ImageBuild : IAsyncLifetime
 {

@@ -21,8 +21,8 @@ public static class Shell
         var results = Directory.CreateTempSubdirectory("tienda-run-").FullName;
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(
-                "/bin/sh", ["-c", $"{{ {commands}\n}} >\"$0/output\" 2>\"$0/errors\" </dev/null", results]) { WorkingDirectory = folder })!;
+            string[] words = ["-c", $"{{ {commands}\n}} >\"$0/output\" 2>\"$0/errors\" </dev/null", results];
+            using var process = Process.Start(new ProcessStartInfo("/bin/sh", words) { WorkingDirectory = folder })!;
             await process.WaitForExitAsync().WaitAsync(Patience);
             return (process.ExitCode, await ReadAsync("output"), await ReadAsync("errors"));
         }

@@ -11,6 +11,7 @@ public sealed class TestPostgres : IAsyncDisposable
     private static readonly bool IsRoot = Environment.UserName == "root";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
+    private string? _configuration;
 
     private readonly int _maxConnections;
 
@@ -18,10 +19,17 @@ public sealed class TestPostgres : IAsyncDisposable
 
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
-    /// <param name="maxConnections">How many it takes at the same time.</param>
-    public static async Task<TestPostgres> StartAsync(int maxConnections = 300)
+    /// <param name="configuration">Another file in the place of its own postgresql.conf.</param>
+    /// <param name="maxConnections">How many it takes at the same time, if that file does not say.</param>
+    public static async Task<TestPostgres> StartAsync(string? configuration = null, int maxConnections = 300)
     {
         var postgres = new TestPostgres(maxConnections);
+        if (configuration is not null)
+        {
+            // Where the server's user can read it.
+            File.Copy(configuration, postgres._configuration = Path.Combine(postgres._folder, "postgresql.conf"));
+        }
+
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", postgres._folder);
@@ -117,7 +125,8 @@ public sealed class TestPostgres : IAsyncDisposable
 
     private Task StartServerAsync() => AsPostgresAsync(
         "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
-        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections={_maxConnections}");
+        $"-k {_folder} -c listen_addresses='' -c fsync=off "
+        + (_configuration is null ? $"-c max_connections={_maxConnections}" : $"-c config_file={_configuration}"));
 
     public async ValueTask DisposeAsync()
     {

@@ -13,6 +13,7 @@ public sealed class TestRedis : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private Process? _process;
+    private string[] _more = [];
 
     private TestRedis(string host, int port) => (Host, Port) = (host, port);
 
@@ -29,9 +30,10 @@ public sealed class TestRedis : IAsyncDisposable
 
     /// <param name="host">An address of this machine.</param>
     /// <param name="port">A port, or null for any that is free.</param>
-    public static async Task<TestRedis> StartAsync(string host = "127.0.0.1", int? port = null)
+    /// <param name="more">Arguments behind its own, which they override.</param>
+    public static async Task<TestRedis> StartAsync(string host = "127.0.0.1", int? port = null, params string[] more)
     {
-        var redis = new TestRedis(host, port ?? FreePort());
+        var redis = new TestRedis(host, port ?? FreePort()) { _more = more };
         await redis.OpenAsync();
         return redis;
     }
@@ -41,7 +43,8 @@ public sealed class TestRedis : IAsyncDisposable
     {
         var port = Port.ToString(CultureInfo.InvariantCulture);
         _process = Process.Start(new ProcessStartInfo(
-            "/usr/bin/redis-server", ["--port", port, "--bind", Host, "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
+            "/usr/bin/redis-server",
+            ["--port", port, "--bind", Host, "--save", "", "--appendonly", "no", "--logfile", "/dev/null", .. _more]));
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
         {
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");

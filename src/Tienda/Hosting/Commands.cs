@@ -84,10 +84,16 @@ public static class Commands
     }
 
     /// <summary>Makes what production needs and nobody has set: JWT_SECRET and ADMIN_API_KEY.</summary>
-    public static async Task MakeSecretsAsync(Settings settings, CancellationToken ct)
+    /// <param name="keyFile">A file for the key alone, or null for none.</param>
+    public static async Task MakeSecretsAsync(Settings settings, string? keyFile, CancellationToken ct)
     {
         var path = SecretsFile.PathIn(settings);
         await Console.Out.WriteLineAsync(SecretsFile.MakeIfMissing(path) ? $"made {path}" : $"{path} is there already");
+        if (keyFile is not null)
+        {
+            SecretsFile.WriteKey(SecretsFile.Complete(settings).AdminApiKey!, keyFile);
+            await Console.Out.WriteLineAsync($"{keyFile} has the administrator's key");
+        }
     }
 
     /// <summary>Prints settings as a settings file would have them.</summary>

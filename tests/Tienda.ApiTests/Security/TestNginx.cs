@@ -8,7 +8,7 @@ using Tienda.ApiTests.Data;
 
 namespace Tienda.ApiTests.Security;
 
-/// <summary>A real nginx before a shop, set up by deploy/nginx/tienda.conf, in a folder of its own.</summary>
+/// <summary>A real nginx before a shop, set up by the two files of deploy/nginx, in a folder of its own.</summary>
 public sealed partial class TestNginx : IAsyncDisposable
 {
     private const string Binary = "/usr/sbin/nginx";
@@ -57,10 +57,11 @@ public sealed partial class TestNginx : IAsyncDisposable
         }
         """;
 
-    // The file that an operator installs, on other ports and in another folder.
+    // The files that an operator installs, on other ports and in another folder.
     private string OwnConfiguration(Uri shop)
     {
-        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
+        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda-upstream.conf"))
+            + File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
         List<(string Installed, string Here)> changes =
         [
             ("server 127.0.0.1:8000", $"server {shop.Authority}"),

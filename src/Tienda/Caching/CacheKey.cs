@@ -172,7 +172,10 @@ public static class CacheKey
         2 => value.Length <= LongestText && !value.ContainsAnyExcept(Base64Url) ? value : default,
         3 => value is "exact" ? value : default,
         4 => IsId(value) ? value : default,
-        5 or 6 => !value.Contains('+') && Money.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var price) ? price.ToString() : default,
+        // A plus sign is a blank in a query.
+        5 or 6 => !value.Contains('+') && Money.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var price)
+            ? price.ToString()
+            : default,
         7 => value is "true" or "false" ? value : default,
         Search => Decoded(value),
         _ => IsSort(value) ? value : default,

@@ -119,7 +119,8 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
         line.Append(")\n"u8);
     }
 
-    private static void AppendAnswered(ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now, double milliseconds)
+    private static void AppendAnswered(
+        ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now, double milliseconds)
     {
         AppendStart(ref line, request, now, "] ← "u8);
         line.Append(" - "u8);

@@ -22,7 +22,7 @@ public sealed class StoppingTests(ShopApp shop)
         await own.Program.SignalAsync("TERM");
         Assert.Equal(0, await own.Program.ExitCodeAsync());
 
-        Assert.InRange(told.Elapsed.TotalSeconds, 1, 4);
+        Assert.InRange(told.Elapsed.TotalSeconds, 1, 5);
         var broken = await Record.ExceptionAsync(async () => Assert.Equal(503, (int)(await slow).StatusCode));
         Assert.True(broken is null or HttpRequestException, $"{broken}");
     }
@@ -32,18 +32,18 @@ public sealed class StoppingTests(ShopApp shop)
     [InlineData(2)]
     public async Task Readiness_goes_before_the_first_connection_is_refused(int workers)
     {
-        await using var own = await SupervisedShop.OpenAsync(shop, workers, new() { ["SHUTDOWN_DELAY"] = "2" });
+        await using var own = await SupervisedShop.OpenAsync(shop, workers, new() { ["SHUTDOWN_DELAY"] = "3" });
         await own.Http.GottenAsync("/health/ready").ShouldBeAsync(200);
 
         await own.Program.SignalAsync("TERM");
         var said = Stopwatch.StartNew();
         // Each on a connection of its own, as a load balancer asks.
-        await Eventually.HoldsAsync(async () => await StatusAsync(own, "/health/ready") == 503, TimeSpan.FromSeconds(1));
+        await Eventually.HoldsAsync(async () => await StatusAsync(own, "/health/ready") == 503, TimeSpan.FromSeconds(2));
         Assert.Equal(200, await StatusAsync(own, "/products?limit=1"));
         Assert.Equal(200, await StatusAsync(own, "/health/live"));
 
         await Eventually.HoldsAsync(() => !own.Accepts, TimeSpan.FromSeconds(10));
-        Assert.InRange(said.Elapsed.TotalSeconds, 1.5, 4);
+        Assert.InRange(said.Elapsed.TotalSeconds, 2.5, 8);
         Assert.Equal(0, await own.Program.ExitCodeAsync());
     }
 

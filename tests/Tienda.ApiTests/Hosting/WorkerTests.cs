@@ -144,7 +144,7 @@ public sealed partial class WorkerTests(ShopApp shop)
             () =>
             {
                 most = Math.Max(most, own.Children);
-                return TiredLine().Count(own.Program.Output) >= 6;
+                return TiredLine().Count(own.Program.Output) >= 5;
             },
             Patience);
         await busy.StopAsync();

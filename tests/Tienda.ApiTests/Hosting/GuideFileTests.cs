@@ -156,7 +156,8 @@ public sealed class GuideFileTests(GuideShop guide) : IClassFixture<GuideShop>
         Assert.Equal(600, most);
         Assert.True(answers.Length - refused.Count >= 600);
         Assert.All(refused, answer => Assert.Equal((503, true), (answer.Status, answer.ToldWhen)));
-        Assert.All(refused, answer => Assert.InRange(answer.Seconds, 9.9, 16));
+        // Counted from when two thousand clients were let loose, all of whom have to be connected first.
+        Assert.All(refused, answer => Assert.InRange(answer.Seconds, 9.9, 20));
 
         async Task<(int Status, double Seconds, bool ToldWhen)> AskAsync(string path)
         {

@@ -156,8 +156,9 @@ public sealed class GuideFileTests(GuideShop guide) : IClassFixture<GuideShop>
         Assert.Equal(600, most);
         Assert.True(answers.Length - refused.Count >= 600);
         Assert.All(refused, answer => Assert.Equal((503, true), (answer.Status, answer.ToldWhen)));
-        // Counted from when two thousand clients were let loose, all of whom have to be connected first.
-        Assert.All(refused, answer => Assert.InRange(answer.Seconds, 9.9, 20));
+        // The others are told later by as long as two thousand clients need to be connected, on a machine that has other work as well.
+        Assert.InRange(refused.Min(answer => answer.Seconds), 9.9, 13);
+        Assert.All(refused, answer => Assert.InRange(answer.Seconds, 9.9, 60));
 
         async Task<(int Status, double Seconds, bool ToldWhen)> AskAsync(string path)
         {

@@ -16,7 +16,7 @@ public sealed class LocalPostgres : IAsyncDisposable
 {
     private const string DatabaseName = "tienda";
 
-    // Beside the pool: health check, migrations, a seed or a psql, PostgreSQL's own three.
+    // Beside those of the workers: migrations, a seed or a psql, PostgreSQL's own three.
     private const int ConnectionsBesidePool = 50;
 
     private static readonly TimeSpan JoinPoll = TimeSpan.FromMilliseconds(50);
@@ -41,6 +41,9 @@ public sealed class LocalPostgres : IAsyncDisposable
 
     /// <summary>Where the data really are.</summary>
     public string DataFolder => _cluster.Folder;
+
+    /// <summary>Whether a start has made one in the settings' data folder.</summary>
+    public static bool Exists(Settings settings) => Directory.Exists(Path.Combine(settings.DataFolder, "postgres"));
 
     /// <summary>Starts the server of the settings' data folder.</summary>
     /// <exception cref="LocalPostgresException">It cannot run, or another program runs it already.</exception>
@@ -121,7 +124,8 @@ public sealed class LocalPostgres : IAsyncDisposable
 
     private async Task StartServerAsync(CancellationToken ct)
     {
-        var connections = Math.Max(200, _settings.PoolSize + _settings.PoolMaxOverflow + ConnectionsBesidePool);
+        var each = _settings.PoolSize + _settings.PoolMaxOverflow + Database.ConnectionsBesideThePool;
+        var connections = Math.Max(200, (_settings.Workers * each) + ConnectionsBesidePool);
         _process = await _cluster.StartAsync(connections, _settings.SearchPath, ct);
     }
 

@@ -197,7 +197,7 @@ public static class Commands
         ct);
 
     /// <summary>Runs a command on the database of the settings; a private one is started for it, or joined if the shop is open.</summary>
-    private static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
+    public static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
     {
         if (!settings.EmbeddedPostgres)
         {

@@ -21,7 +21,7 @@ public static class CheckCommand
     };
 
     private static readonly Option<int> Seconds = DatabaseCommands.Number(
-        "--seconds", "Judge the shop by so long from now, instead of by everything since its workers started", 0, 1, 3600);
+        "--seconds", "Judge the shop by so long from now, instead of by everything since its workers started", null, 1, 3600);
 
     private static readonly Option<string?> KeyFile = new("--key-file")
     {
@@ -88,7 +88,7 @@ public static class CheckCommand
 
         try
         {
-            await Commands.WithDatabaseAsync(settings, reachable => PostgresChecks.AddAsync(list, reachable, ct), ct);
+            await Hosting.Commands.WithDatabaseAsync(settings, reachable => PostgresChecks.AddAsync(list, reachable, ct), ct);
         }
         catch (LocalPostgresException broken)
         {

@@ -56,13 +56,13 @@ public static class DatabaseCommands
     {
         var order = new Option<string>("--sort")
         {
-            Description = $"By what: {string.Join(", ", StatementStatistics.Orders.Keys)} [default: total]",
+            Description = $"By what: {string.Join(", ", StatementStatistics.Orders.Keys)}",
             HelpName = "WORD",
             DefaultValueFactory = _ => "total",
         };
         order.AcceptOnlyFromAmong([.. StatementStatistics.Orders.Keys]);
-        var limit = Number("--limit", "How many statements [default: 10]", 10, 1, 1000);
-        var seconds = Number("--seconds", "Look for so long, instead of at everything since the figures were set back", 0, 1, 3600);
+        var limit = Number("--limit", "How many statements", 10, 1, 1000);
+        var seconds = Number("--seconds", "Look for so long, instead of at everything since the figures were set back", null, 1, 3600);
         var command = new Command("top", "The statements that cost most, as pg_stat_statements counts them") { order, limit, seconds };
         return Reporting(
             command,
@@ -77,27 +77,28 @@ public static class DatabaseCommands
     }
 
     /// <summary>An option that takes a whole number.</summary>
-    public static Option<int> Number(string name, string description, int usual, int minimum, int maximum) => new(name)
+    /// <param name="usual">Without it; null for none, which is 0.</param>
+    public static Option<int> Number(string name, string description, int? usual, int minimum, int maximum) => new(name)
     {
         Description = description,
         HelpName = "NUMBER",
-        DefaultValueFactory = _ => usual,
+        DefaultValueFactory = usual is { } number ? _ => number : null,
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                || number < minimum || number > maximum)
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var given)
+                || given < minimum || given > maximum)
             {
                 result.AddError(
                     string.Create(CultureInfo.InvariantCulture, $"{name} takes a whole number from {minimum} to {maximum}, not '{text}'."));
             }
 
-            return number;
+            return given;
         },
     };
 
     private static Command Reporting<T>(
-        Command command, Func<Settings, System.CommandLine.ParseResult, CancellationToken, Task<T>> read, Func<T, Task> write)
+        Command command, Func<Settings, ParseResult, CancellationToken, Task<T>> read, Func<T, Task> write)
     {
         return CommandLine.Answers(command, async (result, ct) =>
         {
@@ -124,7 +125,7 @@ public static class DatabaseCommands
 
         try
         {
-            await Commands.WithDatabaseAsync(settings, look, ct);
+            await Hosting.Commands.WithDatabaseAsync(settings, look, ct);
         }
         catch (Exception locked) when (DatabaseFailure.Read(locked) is { State: LockNotAvailable })
         {

@@ -29,12 +29,8 @@ public static class DatabaseReports
 
         await Screen.WriteAsync(table);
         await Console.Out.WriteLineAsync(
-            $"""
-
-            All statements of the database took {Screen.Number(top.TotalMs / 1000, 1)} s,
-            counted since {Screen.Ago(top.Since)}. Values are not shown.
-            hit %: pages that were in PostgreSQL's own memory. {Slow(top)}
-            """);
+            $"\nAll statements of the database took {Screen.Number(top.TotalMs / 1000, 1)} s; counting began {Screen.Ago(top.Since)}. "
+            + $"hit %: pages that were in PostgreSQL's own memory. Values are not shown.\n{Slow(top)}");
     }
 
     private static string Slow(TopStatements top)
@@ -116,7 +112,7 @@ public static class DatabaseReports
 
         await Screen.WriteAsync(table);
         await Console.Out.WriteLineAsync(
-            "\nRows are PostgreSQL's estimate. toast: long values, kept beside the table. dead: old versions, for autovacuum to take away.");
+            "\nRows are PostgreSQL's estimate. toast: long values, kept beside the table. dead: old versions that autovacuum takes away.");
     }
 
     public static async Task WriteAsync(IndexFindings findings)
@@ -125,7 +121,9 @@ public static class DatabaseReports
             ? $"counted since {Screen.Ago(moment)}"
             : "counted since the server was made, or since its last crash";
         await WriteAsync(
-            $"Used by no query ({since}). In a small table PostgreSQL reads the whole; a stand-by counts for itself.", findings.Unused);
+            $"Used by no query, needed by no constraint or foreign key ({since}). Drop one only if it was counted for weeks: "
+            + "a small table is read as a whole, and a stand-by counts for itself.",
+            findings.Unused);
         await WriteAsync("Foreign keys without an index. Deleting what they refer to reads the whole table.", findings.Missing);
         await WriteAsync(
             $"Bloated, by an estimate: {Screen.Bytes(IndexFindings.WorthwhileBytes)} and 30 % or more of the index are empty.",

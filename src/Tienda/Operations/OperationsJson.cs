@@ -16,7 +16,7 @@ namespace Tienda.Operations;
 [JsonSerializable(typeof(CheckReport))]
 public sealed partial class OperationsJson : JsonSerializerContext
 {
-    private static readonly JsonSerializerOptions Readable = new()
+    private static JsonSerializerOptions Readable => field ??= new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,

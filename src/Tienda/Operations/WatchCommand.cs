@@ -14,7 +14,7 @@ public static class WatchCommand
     };
 
     private static readonly Option<int> Interval = DatabaseCommands.Number(
-        "--interval", "Seconds between two looks [default: 2]", 2, 1, 3600);
+        "--interval", "Seconds between two looks", 2, 1, 3600);
     private static readonly Option<bool> Once = new("--once") { Description = "Look over one interval, print, and end" };
     private static readonly Option<string?> KeyFile = new("--key-file")
     {

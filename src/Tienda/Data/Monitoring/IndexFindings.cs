@@ -34,7 +34,7 @@ public sealed record IndexFindings
     /// <summary>Since when it is counted who uses an index; null if since the server was made, or since a crash.</summary>
     public required DateTime? CountedSince { get; init; }
 
-    /// <summary>Used by no query, and needed by no constraint.</summary>
+    /// <summary>Used by no query, and needed by no constraint and no foreign key.</summary>
     public required IReadOnlyList<IndexFinding> Unused { get; init; }
 
     /// <summary>Foreign keys for which PostgreSQL has to read the whole table when what they refer to is deleted.</summary>
@@ -87,13 +87,12 @@ public sealed record IndexFindings
     private const string Unneeded =
         """
         SELECT s.relid::regclass::text, s.indexrelid::regclass::text, pg_relation_size(s.indexrelid), NULL::bigint,
-            CASE WHEN EXISTS (
-                SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = i.indrelid AND i.indkey[0] = ANY (k.conkey))
-                THEN 'of a foreign key: without it, deleting what that refers to is slow' END,
-            'DROP INDEX CONCURRENTLY ' || s.indexrelid::regclass
+            NULL::text, 'DROP INDEX CONCURRENTLY ' || s.indexrelid::regclass
         FROM pg_stat_user_indexes s JOIN pg_index i USING (indexrelid)
         WHERE s.idx_scan = 0 AND i.indisvalid
             AND NOT (i.indisunique OR i.indisprimary OR i.indisexclusion OR i.indisreplident OR i.indisclustered)
+            AND NOT EXISTS (
+                SELECT FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = i.indrelid AND i.indkey[0] = ANY (k.conkey))
         ORDER BY 3 DESC, 2
         """;
 

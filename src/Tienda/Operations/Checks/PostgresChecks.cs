@@ -1,4 +1,3 @@
-using System.Globalization;
 using Tienda.Data;
 using Tienda.Data.Monitoring;
 using Tienda.Hosting;
@@ -102,7 +101,7 @@ public static class PostgresChecks
         void Count(string id, string title, IReadOnlyList<IndexFinding> found, Verdict otherwise) => checks.Add(
             id, title, found.Count == 0 ? Verdict.Pass : otherwise,
             found.Count == 0 ? "none" : $"{found.Count}: {string.Join(", ", found.Take(3).Select(finding => finding.Name))}", "none",
-            $"{found.FirstOrDefault()?.Remedy}{(found.Count > 1 ? "; the others: `tienda db indexes`" : "")}");
+            $"{(found.Count > 0 ? found[0].Remedy : "")}{(found.Count > 1 ? "; the others: `tienda db indexes`" : "")}");
     }
 
     private static void AddConnections(CheckList.Section checks, Settings settings, ServerState state)
@@ -113,7 +112,7 @@ public static class PostgresChecks
         checks.Add(
             "max_connections", "max_connections", needed > most ? Verdict.Fail : Verdict.Pass,
             $"{Screen.Whole(most)} for the shop and others",
-            $"{Screen.Whole(needed)} for {settings.Workers} workers",
+            $"{Screen.Whole(needed)} with WORKERS={settings.Workers}",
             $"On the busiest day the server refuses. Set its max_connections to {needed + 10} or more, "
             + $"or let DB_POOL_SIZE + DB_MAX_OVERFLOW be {possible} or less.");
         checks.Add(
@@ -156,7 +155,8 @@ public static class PostgresChecks
         var slow = top.Statements.Where(cost => cost.MeanMs > GuideTargets.SlowStatementMs && cost.Calls >= EnoughCallsToJudge).ToList();
         checks.Add(
             "slow_statements", "Slow statements", slow.Count == 0 ? Verdict.Pass : Verdict.Warn,
-            slow.Count == 0 ? "none" : $"{slow.Count}; {Screen.Number(slow[0].MeanMs, 0)} ms: {Short(slow[0].Name ?? slow[0].Text)}", target,
+            slow.Count == 0 ? "none" : $"{slow.Count}, up to {Screen.Age(slow[0].MeanMs / 1000)}: {Short(slow[0].Name ?? slow[0].Text)}",
+            target,
             "`tienda db top --sort mean` shows them; EXPLAIN tells why, and most often an index is missing.");
     }
 

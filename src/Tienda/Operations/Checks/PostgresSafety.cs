@@ -49,7 +49,7 @@ public static class PostgresSafety
             || (isHere ? bytes >= Math.Min(all / 20, 8 * UsualBuffers) && bytes <= all / 2 : bytes > UsualBuffers);
         checks.Add(
             "shared_buffers", "shared_buffers", isGood ? Verdict.Pass : Verdict.Warn, Screen.Bytes(bytes), "about a quarter of its memory",
-            $"As it comes PostgreSQL uses {Screen.Bytes(UsualBuffers)}, whatever the machine has. Set it to a quarter of the memory, and restart.");
+            $"As it comes PostgreSQL uses {Screen.Bytes(UsualBuffers)}, whatever the machine has. Set it to a quarter of that.");
     }
 
     private static void AddFollowers(CheckList.Section checks, ServerState state)

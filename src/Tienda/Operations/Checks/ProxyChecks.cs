@@ -1,5 +1,4 @@
 using System.Net;
-using Tienda.Hosting;
 
 namespace Tienda.Operations.Checks;
 

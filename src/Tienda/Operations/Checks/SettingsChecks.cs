@@ -54,7 +54,7 @@ public static class SettingsChecks
     private static void AddSecret(CheckList.Section checks, Settings settings, string id, string name, string? secret)
     {
         const string Target = "100 bits or more, by an estimate";
-        var advice = $"Set {name} to random letters, as of `openssl rand -hex 32`, or let `tienda secrets` make it; everybody signs in again.";
+        var advice = $"Set {name} to random letters, as of `openssl rand -hex 32`, or let `tienda secrets` make it; all sign in again.";
         if (secret is null)
         {
             var isMade = settings.EmbeddedPostgres;
@@ -119,7 +119,7 @@ public static class SettingsChecks
             "workers", "Multi-worker (WORKERS)", workers < 2 || workers > most ? Verdict.Warn : Verdict.Pass, $"{workers}, {cores} cores",
             $"2 to {most}; the guide: 4 to 8",
             workers < 2
-                ? "With one process the shop is away while it is replaced or has crashed: set WORKERS=2 or more. One already uses all cores."
+                ? "With one process the shop is away while it is replaced or has crashed: set WORKERS=2 or more. One uses all cores."
                 : "More processes than that only take memory and connections: one already uses all cores.");
         var each = settings.PoolSize + settings.PoolMaxOverflow;
         var useful = ((2 * cores) + 1 + workers - 1) / workers;

@@ -37,7 +37,7 @@ public static partial class SystemChecks
             var needed = settings.Workers * (settings.Cache.MemoryMegabytes + WorkerMegabytes) * 1024 * 1024;
             checks.Add(
                 "memory", "Memory available", memory < needed ? Verdict.Warn : Verdict.Pass, Screen.Bytes(memory),
-                $"{Screen.Bytes(needed)} for {settings.Workers} workers",
+                $"{Screen.Bytes(needed)} with WORKERS={settings.Workers}",
                 $"Each worker takes about {WorkerMegabytes} MiB and CACHE_MEMORY_MB ({settings.Cache.MemoryMegabytes}). "
                 + "Have fewer of them, or give the cache less.");
         }

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Tienda.Data;
 using Tienda.Demo;
-using Tienda.Operations;
+using Tienda.Inspection;
 
 namespace Tienda.Hosting;
 

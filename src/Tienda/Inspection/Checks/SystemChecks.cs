@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>The machine that the shop runs on, which is taken to be this one.</summary>
 public static partial class SystemChecks

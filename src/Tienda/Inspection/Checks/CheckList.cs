@@ -1,4 +1,4 @@
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>One line of the check list.</summary>
 public sealed record Check

@@ -3,9 +3,9 @@ using Npgsql;
 using Tienda.ApiTests.Data;
 using Tienda.Hosting;
 
-namespace Tienda.ApiTests.Operations;
+namespace Tienda.ApiTests.Inspection;
 
-/// <summary>A shop as <c>./run.sh</c> starts it, with its private PostgreSQL, and the programs that look at it from the same folder.</summary>
+/// <summary>A shop as <c>./run.sh</c> starts it, with its private PostgreSQL, and the programs that look at it from there.</summary>
 public sealed class EmbeddedShop : IAsyncLifetime
 {
     private readonly ShopFolder _folder = new();
@@ -22,7 +22,8 @@ public sealed class EmbeddedShop : IAsyncLifetime
         _program = TiendaProgram.Start(_folder.Path, ["--port", "0"], new() { ["RATE_LIMIT_ENABLED"] = "false", ["ACCESS_LOG"] = "false" });
         Http = await _program.OpenAsync();
         var socket = File.ReadLines(Path.Combine(_folder.Cluster, "postmaster.pid")).ElementAt(4);
-        Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = new PostgresServer(socket, 5432, "tienda", "tienda", null) });
+        var server = new PostgresServer(socket, 5432, "tienda", "tienda", null);
+        Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
     }
 
     public TiendaProgram Start(string[] arguments, Dictionary<string, string>? settings = null) =>

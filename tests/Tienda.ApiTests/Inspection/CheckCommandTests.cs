@@ -1,11 +1,29 @@
 using System.Text.Json.Nodes;
 using Tienda.ApiTests.Data;
 
-namespace Tienda.ApiTests.Operations;
+namespace Tienda.ApiTests.Inspection;
 
 /// <summary><c>tienda check</c> where something is wrong.</summary>
 public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) : IClassFixture<OperatedDatabase>
 {
+    private static readonly string[] Neighbours = ["PostgreSQL", "Redis", "Shop", "Proxy"];
+
+    // The tests' PostgreSQL keeps nothing safe on disk.
+    private static readonly Dictionary<string, string[]> Expected = new()
+    {
+        ["fail"] =
+        [
+            "settings.auth", "settings.jwt_secret", "settings.admin_api_key", "settings.rate_limiting", "settings.trusted_proxies",
+            "postgresql.max_connections", "postgresql.fsync", "postgresql.foreign_keys", "postgresql.guide_indexes",
+        ],
+        ["warn"] = ["settings.cors", "settings.concurrent_users", "settings.logs", "redis.policy", "postgresql.slow_statements"],
+        ["pass"] =
+        [
+            "settings.database_of_its_own", "settings.workers", "settings.redis", "redis.reachable", "redis.maxmemory",
+            "postgresql.reachable", "postgresql.version", "postgresql.migrations", "postgresql.autovacuum", "postgresql.synchronous_commit",
+        ],
+    };
+
     [Fact]
     public async Task Bad_settings_and_a_neglected_database_fail_line_by_line()
     {
@@ -36,22 +54,11 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
 
         Assert.Equal(1, code);
         var report = JsonNode.Parse(output)!;
-        var found = report["checks"]!.AsArray().ToDictionary(check => $"{check!["section"]}.{check["id"]}", check => (string)check!["status"]!);
-        foreach (var id in new[] { "settings.auth", "settings.jwt_secret", "settings.admin_api_key", "settings.rate_limiting",
-            "settings.trusted_proxies", "postgresql.max_connections", "postgresql.fsync", "postgresql.foreign_keys", "postgresql.guide_indexes" })
+        var found = report["checks"]!.AsArray()
+            .ToDictionary(check => $"{check!["section"]}.{check["id"]}", check => (string)check!["status"]!);
+        foreach (var (status, ids) in Expected)
         {
-            Assert.True(found[id] == "fail", $"{id} is {found[id]}: {output}");
-        }
-
-        foreach (var id in new[] { "settings.cors", "settings.concurrent_users", "settings.logs", "redis.policy", "postgresql.slow_statements" })
-        {
-            Assert.True(found[id] == "warn", $"{id} is {found[id]}: {output}");
-        }
-
-        foreach (var id in new[] { "settings.database_of_its_own", "settings.workers", "settings.redis", "redis.reachable", "redis.maxmemory",
-            "postgresql.reachable", "postgresql.version", "postgresql.migrations", "postgresql.autovacuum", "postgresql.synchronous_commit" })
-        {
-            Assert.True(found[id] == "pass", $"{id} is {found[id]}: {output}");
+            Assert.All(ids, id => Assert.True(found[id] == status, $"{id} is {found[id]}: {output}"));
         }
 
         Assert.Equal(found.Values.Count(status => status == "fail"), (int)report["failed"]!);
@@ -81,7 +88,7 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
 
         Assert.Equal(1, code);
         Assert.All(
-            new[] { "PostgreSQL", "Redis", "Shop", "Proxy" },
+            Neighbours,
             what => Assert.Matches($@"(?m)^  FAIL +{what} reachable +yes +no\r?$", output));
         Assert.Matches(@"(?m)^  pass +Rate limiting ", output);
         Assert.Contains("→ tienda at 127.0.0.1:1: Failed to connect", output, StringComparison.Ordinal);
@@ -91,7 +98,9 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
     public async Task A_pending_migration_fails_and_warnings_alone_fail_only_if_they_are_meant_to()
     {
         var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
-        var (_, pending) = await RunAsync(["check"], new() { ["POSTGRES_HOST"] = server.Host, ["POSTGRES_DB"] = server.Database, ["POSTGRES_USER"] = server.User });
+        var (_, pending) = await RunAsync(
+            ["check"],
+            new() { ["POSTGRES_HOST"] = server.Host, ["POSTGRES_DB"] = server.Database, ["POSTGRES_USER"] = server.User });
         Assert.Matches(@"(?m)^  FAIL +Migrations +all applied +\d+ of \d+ pending\r?$", pending);
 
         // Where no shop was ever started: nothing fails, and what is missing is warned of.

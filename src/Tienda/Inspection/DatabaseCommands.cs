@@ -4,7 +4,7 @@ using Tienda.Data;
 using Tienda.Data.Monitoring;
 using Tienda.Hosting;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>The commands <c>tienda db …</c>: PostgreSQL's own view of itself, for people and, with <c>--json</c>, for programs.</summary>
 public static class DatabaseCommands
@@ -107,7 +107,7 @@ public static class DatabaseCommands
                 async reachable =>
                 {
                     var report = await read(reachable, result, ct);
-                    await (result.GetValue(Json) ? OperationsJson.PrintAsync(report) : write(report));
+                    await (result.GetValue(Json) ? InspectionJson.PrintAsync(report) : write(report));
                 },
                 ct);
             return 0;

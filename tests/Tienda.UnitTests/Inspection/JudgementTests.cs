@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
-using Tienda.Operations;
-using Tienda.Operations.Checks;
+using Tienda.Inspection;
+using Tienda.Inspection.Checks;
 
-namespace Tienda.UnitTests.Operations;
+namespace Tienda.UnitTests.Inspection;
 
 public sealed class JudgementTests
 {

@@ -1,6 +1,6 @@
-using Tienda.Operations;
+using Tienda.Inspection;
 
-namespace Tienda.UnitTests.Operations;
+namespace Tienda.UnitTests.Inspection;
 
 public sealed class TextTableTests
 {

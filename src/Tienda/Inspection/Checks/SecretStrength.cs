@@ -1,4 +1,4 @@
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>How hard a secret is to guess, judged without knowing how it was made.</summary>
 public static class SecretStrength

@@ -4,7 +4,7 @@ using Tienda.ApiTests.Data;
 using Tienda.Data;
 using Tienda.Hosting;
 
-namespace Tienda.ApiTests.Operations;
+namespace Tienda.ApiTests.Inspection;
 
 /// <summary>A migrated database without a shop, and the program that looks at it.</summary>
 public sealed class OperatedDatabase : IAsyncLifetime
@@ -53,7 +53,7 @@ public sealed class OperatedDatabase : IAsyncLifetime
     public async Task<NpgsqlConnection> ConnectAsync(string application)
     {
         var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(Database.ConnectionString) { ApplicationName = application, Pooling = false }.ConnectionString);
+            $"{Database.ConnectionString};Application Name={application};Pooling=false");
         await connection.OpenAsync();
         return connection;
     }

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>The address that customers use: what stands before the shop lets through, keeps back and adds.</summary>
 public static class ProxyChecks

@@ -2,11 +2,13 @@ using System.Text.Json.Nodes;
 using Npgsql;
 using Tienda.ApiTests.Data;
 
-namespace Tienda.ApiTests.Operations;
+namespace Tienda.ApiTests.Inspection;
 
 /// <summary><c>tienda db …</c> against states of a real server that were made for it.</summary>
 public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixture<OperatedDatabase>
 {
+    private static readonly string[] Remediable = ["missing", "bloated", "invalid"];
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -50,14 +52,14 @@ public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixt
         var (_, text) = await operated.RunAsync("db", "indexes");
         Assert.Contains("CREATE INDEX CONCURRENTLY ON things (owner_id)   -- refers to owners", text, StringComparison.Ordinal);
 
-        foreach (var kind in new[] { "missing", "bloated", "invalid" })
+        foreach (var kind in Remediable)
         {
             await operated.ExecuteAsync([.. found[kind]!.AsArray().Select(finding => (string)finding!["remedy"]!)]);
         }
 
         await operated.ExecuteAsync("DROP INDEX CONCURRENTLY things_name");
         var after = await operated.ReportAsync("db", "indexes");
-        Assert.All(new[] { "missing", "bloated", "invalid" }, kind => Assert.Empty(Names(after, kind)));
+        Assert.All(Remediable, kind => Assert.Empty(Names(after, kind)));
         Assert.DoesNotContain("things_name", Names(after, "unused"));
     }
 
@@ -92,7 +94,8 @@ public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixt
             ((int)blamed["pid"]!, (string)blamed["application"]!, (string)blamed["state"]!, (string)blamed["statement"]!,
                 (bool)blamed["waits"]!));
         // The second one waits for the first one, which is not to blame.
-        var behind = Assert.Single(waits, wait => (int)wait!["pid"]! == second.ProcessID && (int)wait["holder"]!["pid"]! == first.ProcessID)!;
+        var behind = Assert.Single(
+            waits, wait => ((int)wait!["pid"]!, (int)wait["holder"]!["pid"]!) == (second.ProcessID, first.ProcessID))!;
         Assert.True((bool)behind["holder"]!["waits"]!);
         Assert.Equal("stock.take", (string)behind["holder"]!["statement"]!);
         Assert.Contains("idle in transaction: UPDATE shelves SET", text, StringComparison.Ordinal);
@@ -128,7 +131,7 @@ public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixt
 
         long Count(string application, string state) => (long)Assert.Single(
             groups,
-            group => (string)group!["application"]! == application && (int?)group["worker"] == 3 && (string)group["state"]! == state)!["count"]!;
+            group => ((string)group!["application"]!, (int?)group["worker"], (string)group["state"]!) == (application, 3, state))!["count"]!;
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using Tienda.Data.Monitoring;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>The reports of <c>tienda db</c> as tables.</summary>
 public static class DatabaseReports

@@ -1,14 +1,24 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Tienda.ApiTests.Security;
 
-namespace Tienda.ApiTests.Operations;
+namespace Tienda.ApiTests.Inspection;
 
 /// <summary>What an operator sees of a shop that runs: statements, the check list, live figures.</summary>
 public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<EmbeddedShop>
 {
-    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+    // The disk is this machine's own; how full it is, is not the test's matter.
+    private static readonly string[] Good =
+    [
+        "shop.p95", "shop.p50", "shop.errors", "shop.hit_rate", "shop.pool", "shop.health", "shop.metrics", "shop.metrics_closed",
+        "shop.version", "postgresql.migrations", "postgresql.foreign_keys", "postgresql.guide_indexes", "postgresql.fsync",
+        "postgresql.synchronous_commit", "postgresql.max_connections", "postgresql.slow_statements", "proxy.security_headers", "proxy.gzip",
+        "proxy.metrics_closed", "settings.auth", "settings.jwt_secret", "settings.workers", "settings.logs", "system.open_files",
+    ];
+
+    private static string Strong { get; } = RandomNumberGenerator.GetHexString(64, lowercase: true);
 
     [Fact]
     public async Task The_private_PostgreSQL_counts_statements_and_shows_them_without_values()
@@ -25,7 +35,8 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
         Assert.InRange((double)look["cache_hit_percent"]!, 1, 100);
         Assert.Equal((double)look["total_ms"]! / 30, (double)look["mean_ms"]!, 0.01);
         Assert.InRange(statements.Sum(statement => (double)statement!["share_percent"]!), 90, 110);
-        Assert.Equal(statements.Select(statement => (long)statement!["calls"]!).OrderDescending(), statements.Select(s => (long)s!["calls"]!));
+        var calls = statements.Select(statement => (long)statement!["calls"]!).ToList();
+        Assert.Equal(calls.OrderDescending(), calls);
 
         var (code, text) = await shop.RunAsync(["db", "top", "--limit", "1000"]);
         Assert.Equal(0, code);
@@ -70,13 +81,19 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
         await using var nginx = await TestNginx.StartAsync(shop.Http.BaseAddress!);
         var (code, output) = await shop.RunAsync(
             ["check", shop.Url, "--proxy", nginx.Address.ToString(), "--json"],
-            new() { ["WORKERS"] = "2", ["DB_POOL_SIZE"] = "10", ["DB_MAX_OVERFLOW"] = "20", ["LOG_FORMAT"] = "json", ["JWT_SECRET"] = Strong() });
+            new()
+            {
+                ["WORKERS"] = "2",
+                ["DB_POOL_SIZE"] = "10",
+                ["DB_MAX_OVERFLOW"] = "20",
+                ["LOG_FORMAT"] = "json",
+                ["JWT_SECRET"] = Strong,
+                ["ADMIN_API_KEY"] = "",
+            });
 
-        Assert.True(code == 0 || Failed(output).SequenceEqual(["settings.admin_api_key"]), output);
+        Assert.True(code == 0, output);
         var checks = JsonNode.Parse(output)!["checks"]!.AsArray();
-        foreach (var id in new[] { "shop.p95", "shop.p50", "shop.errors", "shop.hit_rate", "shop.pool", "shop.health", "shop.metrics",
-            "postgresql.migrations", "postgresql.foreign_keys", "postgresql.fsync", "postgresql.disk", "postgresql.max_connections",
-            "proxy.security_headers", "proxy.gzip", "proxy.metrics_closed", "settings.jwt_secret", "settings.workers", "system.open_files" })
+        foreach (var id in Good)
         {
             Assert.True(Status(checks, id) == "pass", $"{id} is {Status(checks, id)}: {output}");
         }
@@ -102,7 +119,8 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
         }
 
         Assert.Equal(0, await ended);
-        var figures = Regex.Matches(program.Output, @"(\w+)=([\d.]+|-)").ToDictionary(pair => pair.Groups[1].Value, pair => pair.Groups[2].Value);
+        var figures = Regex.Matches(program.Output, @"(\w+)=([\d.]+|-)")
+            .ToDictionary(pair => pair.Groups[1].Value, pair => pair.Groups[2].Value);
         Assert.True(Figure("rps") > 1, program.Output);
         Assert.InRange(Figure("p50_ms"), 0.01, Figure("p95_ms"));
         Assert.InRange(Figure("p95_ms"), 0.01, Figure("p99_ms"));
@@ -113,12 +131,6 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
 
         double Figure(string name) => double.Parse(figures[name], CultureInfo.InvariantCulture);
     }
-
-    private static string Strong() => Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
-
-    private static IEnumerable<string> Failed(string output) => JsonNode.Parse(output)!["checks"]!.AsArray()
-        .Where(check => (string)check!["status"]! == "fail")
-        .Select(check => $"{check!["section"]}.{check["id"]}");
 
     private static string Status(JsonArray checks, string id) =>
         (string)checks.Single(check => $"{check!["section"]}.{check["id"]}" == id)!["status"]!;

@@ -3,7 +3,7 @@ using System.Net;
 using Tienda.Data;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>The lines that the settings alone decide.</summary>
 public static class SettingsChecks

@@ -3,9 +3,9 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Tienda.Data.Monitoring;
-using Tienda.Operations.Checks;
+using Tienda.Inspection.Checks;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>What the commands print with <c>--json</c>. Apart from <see cref="TiendaJson"/>: none of it is part of the API.</summary>
 [JsonSerializable(typeof(TopStatements))]
@@ -14,7 +14,7 @@ namespace Tienda.Operations;
 [JsonSerializable(typeof(IndexFindings))]
 [JsonSerializable(typeof(LockWaits))]
 [JsonSerializable(typeof(CheckReport))]
-public sealed partial class OperationsJson : JsonSerializerContext
+public sealed partial class InspectionJson : JsonSerializerContext
 {
     private static JsonSerializerOptions Readable => field ??= new JsonSerializerOptions
     {

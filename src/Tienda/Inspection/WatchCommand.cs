@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Tienda.Hosting;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary><c>tienda watch</c>: the guide's figures of a running shop, as they are now, each beside its target.</summary>
 public static class WatchCommand

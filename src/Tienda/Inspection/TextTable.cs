@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>How a figure is to be taken.</summary>
 public enum Tone

@@ -1,7 +1,7 @@
 using Tienda.Caching;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>Redis, if the settings name one.</summary>
 public static class RedisChecks

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Tienda.Telemetry;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>The guide's figures of a shop over a while. Null is what nothing has happened of.</summary>
 public sealed record ShopFigures

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>A running shop: the guide's check list "during operation".</summary>
 public static class ShopChecks

@@ -4,7 +4,7 @@ using Tienda.Hosting;
 using Tienda.Security;
 using Tienda.Telemetry;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>The shop does not answer now, and may in a moment.</summary>
 public sealed class ShopAwayException(string message) : Exception(message);

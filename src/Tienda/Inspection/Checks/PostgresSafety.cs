@@ -2,7 +2,7 @@ using System.Globalization;
 using Tienda.Data.Monitoring;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>What keeps orders safe that were answered: settings, copies, room on the disk.</summary>
 public static class PostgresSafety

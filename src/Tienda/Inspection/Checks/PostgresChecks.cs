@@ -2,7 +2,7 @@ using Tienda.Data;
 using Tienda.Data.Monitoring;
 using Tienda.Hosting;
 
-namespace Tienda.Operations.Checks;
+namespace Tienda.Inspection.Checks;
 
 /// <summary>The database that the settings lead to.</summary>
 public static class PostgresChecks

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>Where the reports are read: a terminal of some width, or a file or pipe, which has none and wants no colours.</summary>
 public static class Screen

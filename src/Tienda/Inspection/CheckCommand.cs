@@ -1,9 +1,9 @@
 using System.CommandLine;
 using Tienda.Data;
 using Tienda.Hosting;
-using Tienda.Operations.Checks;
+using Tienda.Inspection.Checks;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary><c>tienda check</c>: the guide's check list, gone through by a program: before production, and of a running shop.</summary>
 public static class CheckCommand
@@ -41,7 +41,7 @@ public static class CheckCommand
         return CommandLine.Answers(command, async (result, ct) =>
         {
             var report = await RunAsync(result, ct);
-            await (result.GetValue(Json) ? OperationsJson.PrintAsync(report) : PrintAsync(report));
+            await (result.GetValue(Json) ? InspectionJson.PrintAsync(report) : PrintAsync(report));
             return report.Failed > 0 || (result.GetValue(Strict) && report.Warnings > 0) ? 1 : 0;
         });
     }

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Tienda.Operations;
+namespace Tienda.Inspection;
 
 /// <summary>How something is judged.</summary>
 public enum Verdict

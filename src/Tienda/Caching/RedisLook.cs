@@ -38,6 +38,8 @@ public sealed record RedisLook
             Password = address.Password,
             DefaultDatabase = address.Database,
             ClientName = "tienda-inspector",
+            // The client takes INFO for an administrator's.
+            AllowAdmin = true,
             ConnectTimeout = (int)Patience.TotalMilliseconds,
             ConnectRetry = 1,
         };

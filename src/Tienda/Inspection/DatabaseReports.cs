@@ -139,9 +139,7 @@ public static class DatabaseReports
             return;
         }
 
-        var table = new TextTable(
-            new("waits", true), new("pid", true), new("application"), new("wants"), new("statement"), new("because of", true),
-            new("its application"), new("open for", true), new("its state and statement"));
+        var table = new TextTable(new("waits", true), new("pid", true), new("application"), new("wants"), new("statement"));
         foreach (var wait in locks.Waits)
         {
             var holder = wait.Holder;
@@ -150,11 +148,12 @@ public static class DatabaseReports
                 Plain(wait.Pid),
                 Named(wait.Application, wait.Worker),
                 wait.Wants,
-                wait.Statement.Length > 40 ? wait.Statement[..39] + "…" : wait.Statement,
-                Plain(holder.Pid),
-                Named(holder.Application, holder.Worker),
-                holder.TransactionSeconds is { } age ? Screen.Age(age) : "-",
-                $"{holder.State}{(holder.Waits ? ", waits itself" : "")}: {holder.Statement}");
+                wait.Statement);
+            table.AddNote(
+                $"  because of pid {holder.Pid} ({Named(holder.Application, holder.Worker)}), {holder.State}"
+                + (holder.TransactionSeconds is { } age ? $", transaction open for {Screen.Age(age)}" : "")
+                + (holder.Waits ? ", which waits itself" : ""));
+            table.AddNote($"    {holder.Statement}", Tone.Faint);
         }
 
         await Screen.WriteAsync(table);

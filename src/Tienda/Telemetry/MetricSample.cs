@@ -75,7 +75,7 @@ public sealed record MetricSample(string Series, string Name, IReadOnlyDictionar
             at++;
         }
 
-        return at < line.Length ? at + 1 : throw new FormatException($"'{line}' is no line of metrics.");
+        return at < line.Length && line[at] == '}' ? at + 1 : throw new FormatException($"'{line}' is no line of metrics.");
     }
 
     private static double Number(string text) => text switch

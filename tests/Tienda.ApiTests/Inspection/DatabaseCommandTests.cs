@@ -98,7 +98,7 @@ public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixt
             waits, wait => ((int)wait!["pid"]!, (int)wait["holder"]!["pid"]!) == (second.ProcessID, first.ProcessID))!;
         Assert.True((bool)behind["holder"]!["waits"]!);
         Assert.Equal("stock.take", (string)behind["holder"]!["statement"]!);
-        Assert.Contains("idle in transaction: UPDATE shelves SET", text, StringComparison.Ordinal);
+        Assert.Matches($@"because of pid {holder.ProcessID} \(somebody\), idle in transaction, transaction open for \S+ m?s\r?\n +UPDATE shelves", text);
         Assert.DoesNotContain("ana@example.com", text, StringComparison.Ordinal);
     }
 
@@ -141,18 +141,18 @@ public sealed class DatabaseCommandTests(OperatedDatabase operated) : IClassFixt
             "CREATE TABLE letters (id bigint PRIMARY KEY, body text) WITH (autovacuum_enabled = false)",
             "ALTER TABLE letters ALTER body SET STORAGE EXTERNAL",
             "INSERT INTO letters SELECT g, repeat('x', 5000) FROM generate_series(1, 500) AS g",
-            "DELETE FROM letters WHERE id > 100",
-            "ANALYZE letters");
+            "DELETE FROM letters WHERE id > 100");
 
         JsonNode letters = null!;
         await Eventually.HoldsAsync(async () =>
         {
+            await operated.ExecuteAsync("ANALYZE letters");
             var sizes = await operated.ReportAsync("db", "size");
             Assert.True((long)sizes["database_bytes"]! > 5_000_000);
             letters = sizes["tables"]!.AsArray().Single(table => (string)table!["table"]! == "letters")!;
-            return (long)letters["dead_rows"]! == 400 && letters["last_analyze"] is not null;
+            return ((long)letters["rows"]!, (long)letters["dead_rows"]!) == (100, 400) && letters["last_analyze"] is not null;
         });
-        Assert.Equal((100, 80.0), ((long)letters["rows"]!, (double)letters["dead_percent"]!));
+        Assert.Equal(80.0, (double)letters["dead_percent"]!);
         Assert.True((long)letters["toast_bytes"]! > 500 * 5000);
         Assert.Null(letters["last_autovacuum"]);
         Assert.Equal(

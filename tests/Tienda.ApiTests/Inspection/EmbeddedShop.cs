@@ -19,15 +19,20 @@ public sealed class EmbeddedShop : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _program = TiendaProgram.Start(_folder.Path, ["--port", "0"], new() { ["RATE_LIMIT_ENABLED"] = "false", ["ACCESS_LOG"] = "false" });
+        _program = Start(["--port", "0"], new() { ["RATE_LIMIT_ENABLED"] = "false", ["ACCESS_LOG"] = "false" });
         Http = await _program.OpenAsync();
+        var key = File.ReadLines(Path.Combine(_folder.Path, "data", "secrets.env"))
+            .Single(line => line.StartsWith("ADMIN_API_KEY=", StringComparison.Ordinal));
+        Http.DefaultRequestHeaders.Remove("X-API-Key");
+        Http.DefaultRequestHeaders.Add("X-API-Key", key.Split('=')[1]);
         var socket = File.ReadLines(Path.Combine(_folder.Cluster, "postmaster.pid")).ElementAt(4);
         var server = new PostgresServer(socket, 5432, "tienda", "tienda", null);
         Database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
     }
 
-    public TiendaProgram Start(string[] arguments, Dictionary<string, string>? settings = null) =>
-        TiendaProgram.Start(_folder.Path, arguments, settings);
+    /// <summary>Starts <c>tienda</c> with the secrets that the shop has made for itself.</summary>
+    public TiendaProgram Start(string[] arguments, Dictionary<string, string>? settings = null) => TiendaProgram.Start(
+        _folder.Path, arguments, new(settings ?? []) { ["JWT_SECRET"] = "", ["ADMIN_API_KEY"] = "" });
 
     public async Task<(int Code, string Output)> RunAsync(string[] arguments, Dictionary<string, string>? settings = null)
     {

@@ -63,7 +63,8 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
 
         Assert.Equal(found.Values.Count(status => status == "fail"), (int)report["failed"]!);
         Assert.Equal(found.Values.Count(status => status == "warn"), (int)report["warnings"]!);
-        Assert.Contains("CREATE INDEX CONCURRENTLY ON children (parent_id)", output, StringComparison.Ordinal);
+        Assert.Contains("2: products_category_exists, children_parent_id_fkey", output, StringComparison.Ordinal);
+        Assert.Contains("CREATE INDEX CONCURRENTLY ON products (category_id); the others: `tienda db indexes`", output, StringComparison.Ordinal);
         Assert.Contains("Set its max_connections to 622 or more", output, StringComparison.Ordinal);
         Assert.DoesNotContain("changeme-", output, StringComparison.Ordinal);
         Assert.DoesNotContain("aaaaaaaa", output, StringComparison.Ordinal);

@@ -38,7 +38,7 @@ public static class DatabaseReports
         var slow = top.Statements.Count(cost => cost.MeanMs > GuideTargets.SlowStatementMs);
         return slow == 0
             ? "None of these takes more than the guide's 100 ms on average."
-            : $"{slow} of these take more than 100 ms on average, which the guide wants made faster.";
+            : $"Slower on average than the guide's 100 ms, and to be made faster: {slow} of these.";
     }
 
     public static async Task WriteAsync(ConnectionCensus census)

@@ -110,6 +110,19 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
         Assert.Equal(1, (await RunAsync(["check", "--strict"], strong)).Code);
     }
 
+    [Fact]
+    public async Task The_private_PostgreSQL_takes_the_connections_of_all_workers()
+    {
+        await using var folder = new ShopFolder();
+        var workers = new Dictionary<string, string> { ["WORKERS"] = "4" };
+        await using var migrate = TiendaProgram.Start(folder.Path, ["migrate"], workers);
+        Assert.Equal(0, await migrate.ExitCodeAsync());
+        await using var check = TiendaProgram.Start(folder.Path, ["check"], workers);
+        await check.ExitCodeAsync();
+
+        Assert.Matches(@"(?m)^  pass +max_connections +612 with WORKERS=4 +\d+ for the shop and others\r?$", check.Output);
+    }
+
     private static async Task<(int Code, string Output)> RunAsync(string[] arguments, Dictionary<string, string> settings)
     {
         await using var folder = new ShopFolder();

@@ -31,11 +31,12 @@ public sealed class DatabaseDump(Settings settings)
         try
         {
             // The log of changes is for caches of this moment only. Of the extensions, what the shop does not need is its server's:
-            // another one may not have it, or not let the shop's user make it.
+            // another one may not have it, or not let the shop's user make it. So is the schema that deploy/postgres/statements.sql makes:
+            // as part of the file, the restore would drop it, and the server refuses that.
             await RunAsync(
                 "pg_dump",
                 ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--extension=unaccent",
-                    "--exclude-table=public.pg_stat_statements", "--file", half],
+                    "--exclude-schema=statements", "--exclude-table=public.pg_stat_statements", "--file", half],
                 ct);
             File.Move(half, file);
         }

@@ -197,7 +197,7 @@ public sealed record Settings
         var defaults = new Settings();
         var settings = new Settings
         {
-            Host = read.Text(HostNames) ?? defaults.Host,
+            Host = read.TextOr(HostNames, defaults.Host),
             Port = read.Whole(["PORT", "API_PORT", "UVICORN_PORT"], defaults.Port, 0, 65535),
             SearchPath = read.TextOr("PATH", defaults.SearchPath),
             PoolSize = read.Whole(["DB_POOL_SIZE"], defaults.PoolSize, 1, 10_000),

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using StackExchange.Redis;
 using Tienda.Hosting;
+using Tienda.Telemetry;
 
 namespace Tienda.Caching;
 
@@ -18,15 +19,16 @@ public sealed partial class RedisServer : IAsyncDisposable
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
 
     private readonly Task<ConnectionMultiplexer>? _connecting;
+    private readonly RedisMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger<RedisServer> _logger;
     private long _pausedUntil;
     private int _isUp;
     private int _isSlow;
 
-    public RedisServer(Settings settings, TimeProvider time, ILogger<RedisServer> logger)
+    public RedisServer(Settings settings, RedisMetrics metrics, TimeProvider time, ILogger<RedisServer> logger)
     {
-        (_time, _logger) = (time, logger);
+        (_metrics, _time, _logger) = (metrics, time, logger);
         IsEnabled = settings.Redis is not null;
         _connecting = settings.Redis is { } address ? ConnectAsync(address) : null;
     }
@@ -54,6 +56,7 @@ public sealed partial class RedisServer : IAsyncDisposable
             return null;
         }
 
+        var (asked, hasFailed) = (Stopwatch.GetTimestamp(), false);
         try
         {
             var answer = await question(database).WaitAsync(Patience, _time);
@@ -69,7 +72,12 @@ public sealed partial class RedisServer : IAsyncDisposable
         {
             Volatile.Write(ref _pausedUntil, _time.GetTimestamp() + (long)(Pause.TotalSeconds * _time.TimestampFrequency));
             NoteSlow(away is TimeoutException);
+            hasFailed = true;
             return null;
+        }
+        finally
+        {
+            _metrics.Note(asked, hasFailed);
         }
     }
 

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Tienda.Caching;
+using Tienda.Telemetry.Reports;
 
 namespace Tienda.Telemetry;
 
@@ -51,7 +52,7 @@ public sealed class RequestFigures
             for (var i = 0; i < series.Counts.Length; i++)
             {
                 count += Volatile.Read(ref series.Counts[i]);
-                var bound = i < Bounds.Length ? Bounds[i].ToString(CultureInfo.InvariantCulture) : "+Inf";
+                var bound = MetricText.Bound(i < Bounds.Length ? Bounds[i] : double.PositiveInfinity);
                 text.Append(CultureInfo.InvariantCulture, $"{Name}_bucket{{{labels},le=\"{bound}\"}} {count}\n");
             }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using StackExchange.Redis;
 using Tienda.Hosting;
+using Tienda.Telemetry;
 
 namespace Tienda.Caching;
 
@@ -18,15 +19,16 @@ public sealed partial class RedisServer : IAsyncDisposable
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
 
     private readonly Task<ConnectionMultiplexer>? _connecting;
+    private readonly RedisMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger<RedisServer> _logger;
     private long _pausedUntil;
     private int _isUp;
     private int _isSlow;
 
-    public RedisServer(Settings settings, TimeProvider time, ILogger<RedisServer> logger)
+    public RedisServer(Settings settings, RedisMetrics metrics, TimeProvider time, ILogger<RedisServer> logger)
     {
-        (_time, _logger) = (time, logger);
+        (_metrics, _time, _logger) = (metrics, time, logger);
         IsEnabled = settings.Redis is not null;
         _connecting = settings.Redis is { } address ? ConnectAsync(address) : null;
     }
@@ -47,13 +49,16 @@ public sealed partial class RedisServer : IAsyncDisposable
     /// Asks a question on behalf of a request: waits no longer than <see cref="Patience"/>, and after a failure answers null at once for a
     /// while.
     /// </summary>
-    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> question) where T : class
+    /// <param name="command">What the question is called in a trace.</param>
+    public async Task<T?> AskAsync<T>(string command, Func<IDatabase, Task<T?>> question) where T : class
     {
         if (Database is not { } database)
         {
             return null;
         }
 
+        using var span = StartSpan(command);
+        var (asked, hasFailed) = (Stopwatch.GetTimestamp(), false);
         try
         {
             var answer = await question(database).WaitAsync(Patience, _time);
@@ -69,8 +74,21 @@ public sealed partial class RedisServer : IAsyncDisposable
         {
             Volatile.Write(ref _pausedUntil, _time.GetTimestamp() + (long)(Pause.TotalSeconds * _time.TimestampFrequency));
             NoteSlow(away is TimeoutException);
+            hasFailed = true;
+            span?.SetStatus(ActivityStatusCode.Error, away.Message);
             return null;
         }
+        finally
+        {
+            _metrics.Note(asked, hasFailed);
+        }
+    }
+
+    private static Activity? StartSpan(string command)
+    {
+        var span = Tracing.Source.StartActivity(command, ActivityKind.Client);
+        span?.SetTag("db.system.name", "redis").SetTag("db.operation.name", command);
+        return span;
     }
 
     /// <summary>Listens to a channel for as long as the program runs, also after the server was away.</summary>

@@ -1,6 +1,6 @@
 namespace Tienda.Data;
 
-/// <summary>Files that only their owner may read.</summary>
+/// <summary>Files and folders that only their owner may read.</summary>
 public static class PrivateFile
 {
     /// <exception cref="IOException">There is such a file already, or no such folder.</exception>
@@ -13,5 +13,18 @@ public static class PrivateFile
         }
 
         return new FileStream(path, options);
+    }
+
+    /// <summary>Makes a folder, unless there is one, that only its owner may enter.</summary>
+    public static void MakeFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
     }
 }

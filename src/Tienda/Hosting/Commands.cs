@@ -5,6 +5,7 @@ using Tienda.Demo;
 using Tienda.Hosting.Workers;
 using Tienda.Security;
 using Tienda.Telemetry;
+using Tienda.Telemetry.Reports;
 
 namespace Tienda.Hosting;
 
@@ -51,8 +52,9 @@ public static class Commands
             return;
         }
 
-        using var supervisor = new Supervisor(
-            settings, socket, local is null ? new Dictionary<string, string>() : SettingsOf(settings), logs.CreateLogger<Supervisor>());
+        var environment = local is null ? new Dictionary<string, string>() : SettingsOf(settings);
+        using var reports = new ReportArchive(logs.CreateLogger<ReportArchive>());
+        using var supervisor = new Supervisor(settings, socket, environment, reports, logs.CreateLogger<Supervisor>());
         await supervisor.RunAsync(() => banner.Print(socket.Url), ct);
     }
 

@@ -11,6 +11,7 @@ namespace Tienda.Orders;
 public sealed class OrderQueue : BackgroundService
 {
     private readonly OrderLane _lane;
+    private readonly OrderMetrics _metrics;
     private readonly TimeSpan _patience;
     private readonly TimeProvider _time;
 
@@ -22,7 +23,7 @@ public sealed class OrderQueue : BackgroundService
         pools.Add(connection);
         _lane = new OrderLane(connection, changes, metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
-        _time = time;
+        (_metrics, _time) = (metrics, time);
         metrics.ObserveQueue(() => Length);
     }
 
@@ -37,6 +38,7 @@ public sealed class OrderQueue : BackgroundService
         var order = new WaitingOrder(request, writer, key, _time.GetTimestamp());
         if (!_lane.TryAdd(order))
         {
+            _metrics.NoteFull();
             throw new BusyException("Too many orders are waiting to be placed; this one was not.");
         }
 
@@ -46,6 +48,7 @@ public sealed class OrderQueue : BackgroundService
         }
         catch (TimeoutException)
         {
+            _metrics.NoteLate();
             throw new BusyException(order.Abandon()
                 ? "The order waited too long for its turn and was not placed."
                 : "The database did not answer in time, and the order may have been placed. "

@@ -43,6 +43,9 @@ public sealed class RateLimitPolicies(Settings settings)
     public RateLimitPolicy WrongPasswordsOfAddress { get; } =
         new(6, "wrong-passwords", settings.WrongPasswordsPerAddress, AttemptsPeriodSeconds, true);
 
+    public IReadOnlyList<RateLimitPolicy> All =>
+        [Default, SignIn, Registration, Reviews, WrongPasswordsOfAccount, WrongPasswordsOfAddress];
+
     private static RateLimitPolicy Share(byte number, string name, Settings settings, int part) =>
         new(number, name, Math.Max(1, settings.RateLimitCalls / part), settings.RateLimitPeriodSeconds, true);
 }

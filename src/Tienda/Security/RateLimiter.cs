@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using Tienda.Telemetry;
 
 namespace Tienda.Security;
 
@@ -17,7 +18,7 @@ public readonly record struct RateVerdict(RateLimitPolicy Policy, int Left, int 
 /// Counts calls: exactly over the workers of this host, and with Redis over all hosts, where each host leases calls in advance so that
 /// hardly any request waits for a round trip. Without Redis, or while it is away, every host counts for itself.
 /// </summary>
-public sealed class RateLimiter(SharedCounters counters, RateLeases leases, TimeProvider time)
+public sealed class RateLimiter(SharedCounters counters, RateLeases leases, RateLimitMetrics metrics, TimeProvider time)
 {
     // The call that each host lets through before it is leased is at most a tenth of what two hosts may.
     private const int LeastCallsForCredit = 20;
@@ -69,10 +70,13 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
         return counters.FingerprintOf(bytes);
     }
 
-    private static RateVerdict Verdict(RateLimitPolicy policy, CounterAnswer answer, long now) => new(
-        policy,
-        answer.Taken == Taken.Denied ? -1 : answer.Remaining,
-        (int)Math.Max(1, (answer.WindowEnd - now + 999) / 1000));
+    private RateVerdict Verdict(RateLimitPolicy policy, CounterAnswer answer, long now)
+    {
+        var isDenied = answer.Taken == Taken.Denied;
+        metrics.Note(policy, !isDenied);
+        return new RateVerdict(
+            policy, isDenied ? -1 : answer.Remaining, (int)Math.Max(1, (answer.WindowEnd - now + 999) / 1000));
+    }
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Tienda.Data;
 
 namespace Tienda.Security;
 
@@ -65,15 +66,7 @@ public sealed unsafe class SharedCounters : IDisposable
     /// <exception cref="UnauthorizedAccessException">The file cannot be made.</exception>
     public static SharedCounters Open(string folder)
     {
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
+        PrivateFile.MakeFolder(folder);
         // The number is the layout's: another version of the program that lays the table out differently uses another file.
         var stream = new FileStream(
             Path.Combine(folder, "rate-limits-2"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);

@@ -20,6 +20,7 @@ public sealed class LogLines : IDisposable
     private byte[] _writing = new byte[64 * 1024];
     private int _length;
     private long _dropped;
+    private long _droppedInAll;
 
     public LogLines() : this(Console.OpenStandardOutput())
     {
@@ -32,6 +33,9 @@ public sealed class LogLines : IDisposable
         _writer.Start();
     }
 
+    /// <summary>Lines that were dropped since the start.</summary>
+    public long Dropped => Volatile.Read(ref _droppedInAll);
+
     /// <param name="line">In UTF-8, with its line break.</param>
     public void Write(ReadOnlySpan<byte> line)
     {
@@ -41,6 +45,7 @@ public sealed class LogLines : IDisposable
             if (_length + line.Length > Most)
             {
                 _dropped++;
+                _droppedInAll++;
                 return;
             }
 

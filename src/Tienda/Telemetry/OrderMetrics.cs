@@ -15,13 +15,26 @@ public sealed class OrderMetrics
     private readonly Meter _meter;
     private readonly Histogram<long> _batchSize;
     private readonly Histogram<double> _wait;
+    private long _full;
+    private long _late;
 
     public OrderMetrics(IMeterFactory meters)
     {
         _meter = meters.Create(ShopMetrics.Meter);
         _batchSize = _meter.CreateHistogram("tienda.orders.batch.size", "{order}", "Orders placed by one statement.", advice: BatchSizes);
         _wait = _meter.CreateHistogram("tienda.orders.queue.wait", "s", "Time that an order waited for its turn.", advice: Seconds);
+        _meter.CreateObservableCounter(
+            "tienda.orders.queue.refusals",
+            () => new[] { Refused("full", Volatile.Read(ref _full)), Refused("late", Volatile.Read(ref _late)) },
+            "{order}",
+            "Orders that were answered 503 because the queue was full, or because their turn came too late.");
     }
+
+    /// <summary>Orders that found the queue full.</summary>
+    public void NoteFull() => Interlocked.Increment(ref _full);
+
+    /// <summary>Orders that were not answered within DB_POOL_TIMEOUT.</summary>
+    public void NoteLate() => Interlocked.Increment(ref _late);
 
     public void ObserveQueue(Func<int> length) =>
         _meter.CreateObservableGauge("tienda.orders.queue.length", length, "{order}", "Orders that wait for their turn.");
@@ -29,4 +42,7 @@ public sealed class OrderMetrics
     public void NoteBatch(int orders) => _batchSize.Record(orders);
 
     public void NoteWait(TimeSpan wait) => _wait.Record(wait.TotalSeconds);
+
+    private static Measurement<long> Refused(string reason, long orders) =>
+        new(orders, new KeyValuePair<string, object?>("reason", reason));
 }

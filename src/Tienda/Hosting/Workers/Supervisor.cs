@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tienda.Telemetry.Reports;
 
 namespace Tienda.Hosting.Workers;
 
@@ -20,15 +21,20 @@ public sealed partial class Supervisor : IDisposable
     private readonly Settings _settings;
     private readonly ListeningSocket _socket;
     private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly ReportArchive _reports;
     private readonly ILogger<Supervisor> _logger;
     private readonly Slot[] _slots;
     private readonly SemaphoreSlim _replacing = new(1);
 
     /// <param name="environment">What the workers find beside the environment of this process.</param>
     public Supervisor(
-        Settings settings, ListeningSocket socket, IReadOnlyDictionary<string, string> environment, ILogger<Supervisor> logger)
+        Settings settings,
+        ListeningSocket socket,
+        IReadOnlyDictionary<string, string> environment,
+        ReportArchive reports,
+        ILogger<Supervisor> logger)
     {
-        (_settings, _socket, _environment, _logger) = (settings, socket, environment, logger);
+        (_settings, _socket, _environment, _reports, _logger) = (settings, socket, environment, reports, logger);
         _slots = [.. Enumerable.Range(1, settings.Workers).Select(number => new Slot(number))];
     }
 
@@ -93,9 +99,11 @@ public sealed partial class Supervisor : IDisposable
 
     private WorkerProcess Start(Slot slot)
     {
-        var worker = slot.Worker = WorkerProcess.Start(slot.Number, _socket, _environment);
+        var worker = slot.Worker = WorkerProcess.Start(slot.Number, _socket, _environment, _reports.Begin(slot.Number));
         _ = worker.IsReady.ContinueWith(
             _ => Log.Ready(_logger, worker.Number, worker.Id), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = worker.Ended.ContinueWith(
+            _ => _reports.Retire(worker.Files), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         return worker;
     }
 
@@ -137,6 +145,7 @@ public sealed partial class Supervisor : IDisposable
                 {
                     worker.Dispose();
                     Start(slot);
+                    _reports.NoteRestart(hasDied: true);
                 }
             }
         }
@@ -188,6 +197,7 @@ public sealed partial class Supervisor : IDisposable
                 }
             }
 
+            _reports.NoteRestart(hasDied: false);
             await old.RetireAsync();
             await WaitForEndAsync(old);
             return true;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
+using Tienda.Telemetry.Reports;
 
 namespace Tienda.Hosting.Workers;
 
@@ -25,9 +26,9 @@ public sealed partial class WorkerProcess : IDisposable
     private readonly TaskCompletionSource<long> _tired = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _began = Stopwatch.GetTimestamp();
 
-    private WorkerProcess(int number, Process process, AnonymousPipeServerStream reports)
+    private WorkerProcess(int number, Process process, AnonymousPipeServerStream reports, WorkerFiles? files)
     {
-        (Number, Id, _process, _reports) = (number, process.Id, process, reports);
+        (Number, Id, Files, _process, _reports) = (number, process.Id, files, process, reports);
         Ended = process.WaitForExitAsync();
         _ = ListenAsync();
     }
@@ -35,6 +36,9 @@ public sealed partial class WorkerProcess : IDisposable
     public int Number { get; }
 
     public int Id { get; }
+
+    /// <summary>Where it leaves its figures, or null if there is no folder for them.</summary>
+    public WorkerFiles? Files { get; }
 
     public int ExitCode => _process.ExitCode;
 
@@ -48,7 +52,8 @@ public sealed partial class WorkerProcess : IDisposable
     /// <summary>Ends when it asks for a successor, with the number of requests that it has served.</summary>
     public Task<long> IsTired => _tired.Task;
 
-    public static WorkerProcess Start(int number, ListeningSocket socket, IReadOnlyDictionary<string, string> environment)
+    public static WorkerProcess Start(
+        int number, ListeningSocket socket, IReadOnlyDictionary<string, string> environment, WorkerFiles? files)
     {
         var reports = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.Inheritable);
         var start = new ProcessStartInfo { FileName = Environment.ProcessPath!, UseShellExecute = false, RedirectStandardInput = true };
@@ -65,10 +70,10 @@ public sealed partial class WorkerProcess : IDisposable
         }
 
         start.Environment[WorkerPlace.Variable] =
-            new WorkerPlace(number, socket.Descriptor, reports.GetClientHandleAsString()).ToString();
+            new WorkerPlace(number, socket.Descriptor, reports.GetClientHandleAsString(), files).ToString();
         var process = Process.Start(start)!;
         reports.DisposeLocalCopyOfClientHandle();
-        return new WorkerProcess(number, process, reports);
+        return new WorkerProcess(number, process, reports, files);
     }
 
     /// <summary>Asks it to end as soon as what it has begun is done.</summary>
@@ -117,15 +122,28 @@ public sealed partial class WorkerProcess : IDisposable
     private static partial int Signal(int process, int signal);
 }
 
-/// <summary>What a worker is told by its supervisor: its number, and the descriptors of the listening socket and of its reports.</summary>
-public sealed record WorkerPlace(int Number, int Socket, string Reports)
+/// <summary>
+/// What a worker is told by its supervisor: its number, the descriptors of the listening socket and of its reports, and where it leaves its
+/// figures, unless there is no folder for them.
+/// </summary>
+public sealed record WorkerPlace(int Number, int Socket, string Reports, WorkerFiles? Files)
 {
     public const string Variable = "TIENDA_WORKER";
 
-    public static WorkerPlace Parse(string text) =>
-        text.Split(':') is [var number, var socket, var reports]
-            ? new WorkerPlace(int.Parse(number, CultureInfo.InvariantCulture), int.Parse(socket, CultureInfo.InvariantCulture), reports)
-            : throw new SettingsException($"{Variable} is set by the supervisor only.");
+    private const int Parts = 5;
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number}:{Socket}:{Reports}");
+    public static WorkerPlace Parse(string text) => text.Split(':', Parts) switch
+    {
+        [var number, var socket, var reports] => new WorkerPlace(Whole(number), Whole(socket), reports, null),
+        [var number, var socket, var reports, var sequence, var folder] => new WorkerPlace(
+            Whole(number), Whole(socket), reports, new WorkerFiles(folder, Whole(number), Whole(sequence))),
+        _ => throw new SettingsException($"{Variable} is set by the supervisor only."),
+    };
+
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Number}:{Socket}:{Reports}") + (Files is { } files
+            ? string.Create(CultureInfo.InvariantCulture, $":{files.Sequence}:{files.Folder}")
+            : "");
+
+    private static int Whole(string number) => int.Parse(number, CultureInfo.InvariantCulture);
 }

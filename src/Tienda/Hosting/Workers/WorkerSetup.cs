@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Tienda.Telemetry.Reports;
 
 namespace Tienda.Hosting.Workers;
 
@@ -10,10 +11,14 @@ public static class WorkerSetup
         services.AddSingleton<Draining>();
         services.AddHostedService(provider => provider.GetRequiredService<Draining>());
         services.AddSingleton<IConnectionListenerFactory, DrainableTransport>();
-        if (settings.Place is not null)
+        if (settings.Place is { } place)
         {
             services.AddSingleton<SupervisedWorker>();
             services.AddHostedService(provider => provider.GetRequiredService<SupervisedWorker>());
+            if (place.Files is not null)
+            {
+                services.AddHostedService<WorkerReporter>();
+            }
         }
     }
 

@@ -64,7 +64,8 @@ public sealed class CacheSimulationTests(ShopApp shop)
     private sealed class Simulation(Settings settings, NpgsqlDataSource database, Dice dice) : IAsyncDisposable
     {
         private readonly SimulatedTime _time = new();
-        private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().AddSingleton<CacheMetrics>().BuildServiceProvider();
+        private readonly ServiceProvider _services = new ServiceCollection().AddMetrics()
+            .AddSingleton<CacheMetrics>().AddSingleton<RedisMetrics>().BuildServiceProvider();
         private readonly IReadOnlyList<SimulatedPage> _pages = SimulatedPage.All(Products);
         private readonly List<SimulatedProcess> _processes = [];
         private readonly List<SimulatedWriter> _writers = [];
@@ -274,7 +275,7 @@ public sealed class CacheSimulationTests(ShopApp shop)
 
         private async Task<SimulatedProcess> StartAsync()
         {
-            var process = new SimulatedProcess(settings, _time, Metrics);
+            var process = new SimulatedProcess(settings, _time, Metrics, _services.GetRequiredService<RedisMetrics>());
             await process.CatchUpAsync();
             return process;
         }

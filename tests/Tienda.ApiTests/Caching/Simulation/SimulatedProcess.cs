@@ -27,11 +27,11 @@ public sealed class SimulatedProcess : IAsyncDisposable
     private readonly LogHorizon _horizon;
     private (Task<LogPoll> Poll, long Started)? _looking;
 
-    public SimulatedProcess(Settings settings, SimulatedTime time, CacheMetrics metrics)
+    public SimulatedProcess(Settings settings, SimulatedTime time, CacheMetrics metrics, RedisMetrics redisMetrics)
     {
         (_settings, _time) = (settings, time);
-        _redis = new RedisServer(settings, TimeProvider.System, NullLogger<RedisServer>.Instance);
-        _noRedis = new RedisServer(settings with { Redis = null }, TimeProvider.System, NullLogger<RedisServer>.Instance);
+        _redis = new RedisServer(settings, redisMetrics, TimeProvider.System, NullLogger<RedisServer>.Instance);
+        _noRedis = new RedisServer(settings with { Redis = null }, redisMetrics, TimeProvider.System, NullLogger<RedisServer>.Instance);
         _database = Database.CreatePool(settings with { PoolSize = 4, PoolMaxOverflow = 0 });
         _log = CacheLog.Open(settings);
         _horizon = new LogHorizon(time);

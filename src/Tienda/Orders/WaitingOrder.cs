@@ -1,3 +1,4 @@
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -30,6 +31,9 @@ public sealed class WaitingOrder
     public KeyedRequest Keyed { get; }
 
     public long Since { get; }
+
+    /// <summary>What its request has asked of the database.</summary>
+    public DatabaseUse? Use { get; } = DatabaseUse.Current;
 
     public Task<Outcome<Order>> Answer => _answer.Task;
 

@@ -28,14 +28,16 @@ public sealed class RequestFigures
     /// <param name="duration">In ticks of <see cref="Stopwatch"/>.</param>
     public void Note(HttpContext context, long duration)
     {
-        var route = context.GetEndpoint() is { } endpoint
-            ? _routes.GetValue(endpoint, RouteOf)
-            : CacheKey.RouteOf(context.Request.Path.Value) ?? "";
-        var kind = new Kind(route, KnownMethod(context.Request.Method), context.Response.StatusCode);
+        var kind = new Kind(RouteOf(context), KnownMethod(context.Request.Method), context.Response.StatusCode);
         var series = _series.TryGetValue(kind, out var known) ? known : _series.GetOrAdd(kind, static _ => new Series());
         Interlocked.Increment(ref series.Counts[BucketOf(duration)]);
         Interlocked.Add(ref series.Sum, duration);
     }
+
+    /// <summary>The route as the documentation writes it, also of an answer that was given before routing; empty if there is none.</summary>
+    public string RouteOf(HttpContext context) => context.GetEndpoint() is { } endpoint
+        ? _routes.GetValue(endpoint, RouteOf)
+        : CacheKey.RouteOf(context.Request.Path.Value) ?? "";
 
     /// <summary>Writes the histogram as Prometheus and OpenMetrics read it.</summary>
     public string ToText()
@@ -86,8 +88,8 @@ public sealed class RequestFigures
         return route.Length > 1 ? route.TrimEnd('/') : route;
     }
 
-    // What a client makes up must not become a series.
-    private static string KnownMethod(string method) =>
+    /// <summary>What a client makes up must not become a series.</summary>
+    public static string KnownMethod(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsPost(method) || HttpMethods.IsPatch(method) || HttpMethods.IsPut(method)
         || HttpMethods.IsDelete(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method)
             ? HttpMethods.GetCanonicalizedValue(method)

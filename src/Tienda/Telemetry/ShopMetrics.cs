@@ -23,9 +23,12 @@ public static class ShopMetrics
             .ConfigureResource(resource => resource.AddService("tienda", serviceVersion: BuildInfo.Version))
             .WithMetrics(metrics => metrics
                 .AddMeter("Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime", Meter)
+                // The driver's own does not know the names of queries.
+                .AddView(i => i is { Meter.Name: "Npgsql", Name: QueryFigures.Durations } ? MetricStreamConfiguration.Drop : null)
                 .AddPrometheusExporter());
         services.AddSingleton<CacheMetrics>();
         services.AddSingleton<RequestFigures>();
+        services.AddSingleton<QueryFigures>();
         return services;
     }
 

@@ -19,7 +19,7 @@ public static class Queries
 
     public static NpgsqlBatch Batch(this NpgsqlConnection connection) => connection.CreateBatch();
 
-    /// <summary>A statement on a connection that is taken from the pool when it is sent and given back when its answer has been read.</summary>
+    /// <summary>The same for one statement.</summary>
     public static NpgsqlCommand Statement(
         this NpgsqlDataSource pool, string sql, [CallerFilePath] string file = "", [CallerMemberName] string member = "") =>
         new PooledCommand(pool, Named(sql, file, member));

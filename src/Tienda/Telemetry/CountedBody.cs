@@ -45,7 +45,8 @@ public sealed class CountedBody : PipeWriter, IHttpResponseBodyFeature
 
     public override Span<byte> GetSpan(int sizeHint = 0) => _writer.GetSpan(sizeHint);
 
-    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => _writer.FlushAsync(cancellationToken);
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
+        _writer.FlushAsync(cancellationToken);
 
     public override void CancelPendingFlush() => _writer.CancelPendingFlush();
 

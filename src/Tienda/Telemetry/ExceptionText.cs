@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Tienda.Telemetry;
 
 /// <summary>
-/// An exception as logs show it: what it is, where it came from, and its message without what stands in quotes there, which is as a rule the
-/// value that nobody could do anything with, and may be somebody's name or password.
+/// An exception as logs show it: what it is, where it came from, and its message without what stands in quotes there, which is as a rule
+/// the value that nobody could do anything with, and may be somebody's name or password.
 /// </summary>
 public static partial class ExceptionText
 {
@@ -35,6 +35,7 @@ public static partial class ExceptionText
         }
     }
 
-    [GeneratedRegex("""'[^']*'|"[^"]*"|“[^”]*”|«[^»]*»""")]
+    // From the first quote to the last: a value may have some of its own. The one in "it's" opens none.
+    [GeneratedRegex("""(?<!\w)['"“«].*['"”»]""", RegexOptions.Singleline)]
     private static partial Regex Quoted();
 }

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 
 namespace Tienda.Telemetry;
 
@@ -167,8 +166,7 @@ public sealed class LogLines : IDisposable
         var now = _time.GetUtcNow();
         var message = $"{dropped} lines of the log were dropped: they came faster than the output takes them.";
         return Encoding.UTF8.GetBytes(_isJson
-            ? $$"""{"timestamp":"{{now:O}}","level":"Warning","category":"Tienda.Requests","message":"{{JsonEncodedText.Encode(message)}}"}"""
-                + "\n"
+            ? $$"""{"timestamp":"{{now:O}}","level":"Warning","category":"{{RequestLines.Category}}","message":"{{message}}"}""" + "\n"
             : $"{now:yyyy-MM-dd HH:mm:ss} - WARNING - {message}\n");
     }
 }

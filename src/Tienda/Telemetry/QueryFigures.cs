@@ -4,7 +4,7 @@ using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
 
-/// <summary>How long questions to the database take, by their names, and how many a request needs, by its route; slow ones are logged.</summary>
+/// <summary>How long questions to the database take, by their names, and how many a request needs, by its route.</summary>
 public sealed partial class QueryFigures
 {
     /// <summary>OpenTelemetry's name for how long a question to a database takes.</summary>
@@ -30,7 +30,10 @@ public sealed partial class QueryFigures
         var meter = meters.Create(ShopMetrics.Meter);
         _durations = meter.CreateHistogram(Durations, "s", "How long questions to the database took.", advice: Seconds);
         _roundTrips = meter.CreateHistogram(
-            "tienda.http.request.db_round_trips", "{round_trip}", "Round trips to the database of a request that got that far.", advice: Few);
+            "tienda.http.request.db_round_trips",
+            "{round_trip}",
+            "Round trips to the database of a request that got that far.",
+            advice: Few);
         _slow = TimeSpan.FromMilliseconds(settings.Log.SlowQueryMs);
         _logger = logger;
     }

@@ -34,7 +34,7 @@ public sealed class RequestFigures
         Interlocked.Add(ref series.Sum, duration);
     }
 
-    /// <summary>The route as the documentation writes it, also of an answer that was given before routing; empty if there is none.</summary>
+    /// <summary>The route as the documentation writes it, also of an answer given before routing; empty if there is none.</summary>
     public string RouteOf(HttpContext context) => context.GetEndpoint() is { } endpoint
         ? _routes.GetValue(endpoint, RouteOf)
         : CacheKey.RouteOf(context.Request.Path.Value) ?? "";

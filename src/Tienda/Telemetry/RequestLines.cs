@@ -16,11 +16,12 @@ public sealed class RequestLines(RequestFigures figures, Settings settings, Time
     /// <summary>Bytes of the longest path, each of its own escaped, and of the rest of the line.</summary>
     public const int Longest = (3 * ShopServer.MaximumRequestLineBytes) + 2048;
 
-    private const string Category = "Tienda.Requests";
+    /// <summary>What the JSON form has as its category.</summary>
+    public const string Category = "Tienda.Requests";
     private const int LongestReason = 300;
 
     private static readonly SearchValues<char> ToEscape = SearchValues.Create(
-        [.. Enumerable.Range(0, 32).Select(code => (char)code), '"', '\\', '\u007f', .. Enumerable.Range(0x80, 32).Select(code => (char)code)]);
+        [.. Enumerable.Range(0, 0xa0).Select(code => (char)code).Where(c => char.IsControl(c) || c is '"' or '\\')]);
 
     private readonly int _worker = settings.Place?.Number ?? 1;
 

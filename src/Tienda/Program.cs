@@ -88,7 +88,9 @@ public static class Program
         app.MapShopMetrics();
         app.MapApiDocumentation();
         app.MapProblemTypes();
-        var database = app.MapGroup("").AddEndpointFilter<RouteGroupBuilder, Patience>();
+        var database = app.MapGroup("")
+            .AddEndpointFilter<RouteGroupBuilder, CountedQueries>()
+            .AddEndpointFilter<RouteGroupBuilder, Patience>();
         database.MapSignIn();
         var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();

@@ -77,9 +77,9 @@ public static class Database
     public static async Task<int> MostConnectionsAsync(Settings settings, CancellationToken ct)
     {
         await using var probe = CreateProbe(settings);
-        await using var command = probe.CreateCommand(
+        await using var command = probe.Statement(
             "SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer");
-        return (int)(await command.ExecuteScalarAsync(ct))!;
+        return await command.ValueAsync<int>(ct);
     }
 
     /// <summary>For migrations and bulk loads, which may take as long as they need.</summary>

@@ -73,8 +73,8 @@ public sealed class DatabaseDump(Settings settings)
     private async Task<bool> HasShopAsync(CancellationToken ct)
     {
         await using var database = Database.CreateUnhurried(settings);
-        await using var command = database.CreateCommand("SELECT to_regclass('public.products') IS NOT NULL");
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
+        await using var command = database.Statement("SELECT to_regclass('public.products') IS NOT NULL");
+        return await command.ValueAsync<bool>(ct);
     }
 
     private async Task RunAsync(string program, string[] arguments, CancellationToken ct)

@@ -163,17 +163,17 @@ public sealed class LocalPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection(
             $"Host={_cluster.SocketFolder};Username=tienda;Database=postgres;Pooling=false;Gss Encryption Mode=Disable");
         await connection.OpenAsync(ct);
-        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection)
+        await using var exists = connection.Statement("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
             .With(DatabaseName);
-        if (await exists.ExecuteScalarAsync(ct) is true)
+        if (await exists.ValueAsync<bool>(ct))
         {
             return;
         }
 
         try
         {
-            await using var create = new NpgsqlCommand($"CREATE DATABASE {DatabaseName}", connection);
-            await create.ExecuteNonQueryAsync(ct);
+            await using var create = connection.Statement($"CREATE DATABASE {DatabaseName}");
+            await create.ChangeAsync(ct);
         }
         catch (PostgresException made) when (made.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {

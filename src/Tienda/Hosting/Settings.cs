@@ -134,6 +134,8 @@ public sealed record Settings
 
     public TelemetrySettings Telemetry { get; init; } = new();
 
+    public LogSettings Log { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -232,6 +234,7 @@ public sealed record Settings
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
             Telemetry = TelemetrySettings.Read(read),
+            Log = LogSettings.Read(read),
             Postgres = PostgresServer.Read(read),
             HasReadHosts = read.Text("POSTGRES_READ_HOSTS") is not null,
         };

@@ -26,7 +26,7 @@ public sealed class TestCollector : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.Configure<KestrelServerOptions>(server => server.ListenLocalhost(0, listen =>
+        builder.Services.Configure<KestrelServerOptions>(server => server.Listen(System.Net.IPAddress.Loopback, 0, listen =>
             listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         _app = builder.Build();
         _app.MapPost("/{**path}", TakeAsync);

@@ -62,7 +62,8 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
             Path.Combine(folder.Path, "deploy"), "docker-compose -f docker-compose.production.yaml config"));
         // Printed as a compose file, in which $$ is one.
         Assert.All(["api", "postgres"], service => Assert.Equal(
-            password, ((string)read["services"]![service]!["environment"]!["POSTGRES_PASSWORD"]!).Replace("$$", "$", StringComparison.Ordinal)));
+            password.Replace("$", "$$", StringComparison.Ordinal),
+            (string)read["services"]![service]!["environment"]!["POSTGRES_PASSWORD"]!));
         Assert.Equal(password, EnvironmentFile.Parse(line)["POSTGRES_PASSWORD"]);
     }
 

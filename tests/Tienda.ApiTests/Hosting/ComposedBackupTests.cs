@@ -35,7 +35,9 @@ public sealed partial class ComposedBackupTests(ComposedShop stack) : IClassFixt
 
         await using var restored = Database.CreateUnhurried(new Settings { Postgres = to });
         Assert.True(await restored.ValueAsync<bool>(
-            "SELECT to_regclass('products') IS NOT NULL AND to_regclass('pg_stat_statements') IS NULL AND to_regnamespace('statements') IS NULL"));
+            """
+            SELECT to_regclass('products') IS NOT NULL AND to_regclass('pg_stat_statements') IS NULL AND to_regnamespace('statements') IS NULL
+            """));
         Assert.Equal(
             "plpgsql, unaccent", await restored.ValueAsync<string>("SELECT string_agg(extname, ', ' ORDER BY extname) FROM pg_extension"));
 
@@ -56,7 +58,9 @@ public sealed partial class ComposedBackupTests(ComposedShop stack) : IClassFixt
         await TiendaAsync(shop, "migrate");
         await TiendaAsync(shop, "seed", "--products", "20", "--clients", "5", "--orders", "10");
         const string contents =
-            "SELECT (SELECT sum(stock) FROM products) || ' ' || (SELECT string_agg(id_key || ':' || total, ' ' ORDER BY id_key) FROM orders)";
+            """
+            SELECT (SELECT sum(stock) FROM products) || ' ' || (SELECT string_agg(id_key || ':' || total, ' ' ORDER BY id_key) FROM orders)
+            """;
         var before = await database.ValueAsync<string>(contents);
 
         await ShellAsync(dump);

@@ -71,8 +71,7 @@ public sealed record ConnectionCensus
     /// <summary>All connections of the server, also to other databases, since they share its maximum; without this one.</summary>
     public static async Task<ConnectionCensus> TakeAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var batch = new NpgsqlBatch(connection);
+        await using var batch = database.Batch();
         batch.Then("SELECT current_setting('max_connections')::integer, current_setting('superuser_reserved_connections')::integer");
         batch.Then(
             """
@@ -96,7 +95,7 @@ public sealed record ConnectionCensus
             ORDER BY xact_start
             LIMIT 20
             """);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         await reader.ReadAsync(ct);
         var (maximum, reserved) = (reader.GetInt32(0), reader.GetInt32(1));
         await reader.NextResultAsync(ct);

@@ -48,14 +48,13 @@ public sealed record IndexFindings
 
     public static async Task<IndexFindings> ReadAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var batch = new NpgsqlBatch(connection);
+        await using var batch = database.Batch();
         batch.Then("SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()");
         batch.Then(Unneeded);
         batch.Then(Lacking);
         batch.Then(Bloat).With((double)WorthwhileBytes).With(WorthwhileShare);
         batch.Then(Broken);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         await reader.ReadAsync(ct);
         DateTime? since = reader.IsDBNull(0) ? null : reader.GetDateTime(0);
         return new IndexFindings

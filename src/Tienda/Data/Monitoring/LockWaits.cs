@@ -52,7 +52,7 @@ public sealed record LockWaits
     // is how the table is known. pg_blocking_pids looks at the whole table of locks and stops it meanwhile: only who waits is asked about.
     public static async Task<LockWaits> ReadAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             """
             WITH waiting AS MATERIALIZED (
                 SELECT a.pid, a.application_name, a.query, a.query_start, pg_blocking_pids(a.pid) AS holders
@@ -73,7 +73,7 @@ public sealed record LockWaits
                 LEFT JOIN pg_locks l ON l.pid = w.pid AND NOT l.granted
             ORDER BY 3 DESC, 1, 6
             """);
-        await using var rows = await command.ExecuteReaderAsync(ct);
+        await using var rows = await command.ReadAsync(ct);
         return new LockWaits { Waits = await rows.ListAsync(Read, ct) };
     }
 

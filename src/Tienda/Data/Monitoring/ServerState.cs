@@ -57,9 +57,9 @@ public sealed record ServerState
     public static async Task<ServerState> ReadAsync(
         NpgsqlDataSource database, IReadOnlyList<string> indexes, TimeProvider time, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
         var (latency, ahead) = await MeasureAsync(connection, time, ct);
-        await using var batch = new NpgsqlBatch(connection);
+        await using var batch = connection.Batch();
         batch.Then(
             """
             SELECT current_setting('server_version'), current_setting('server_version_num')::integer, pg_is_in_recovery(),
@@ -82,7 +82,7 @@ public sealed record ServerState
             SELECT wanted FROM unnest($1) AS wanted
             WHERE NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(wanted) AND i.indisvalid)
             """).With(indexes.ToArray());
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         await reader.ReadAsync(ct);
         var state = new ServerState
         {
@@ -119,13 +119,13 @@ public sealed record ServerState
     private static async Task<(double LatencyMs, double AheadSeconds)> MeasureAsync(
         NpgsqlConnection connection, TimeProvider time, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand("SELECT clock_timestamp()", connection);
-        await command.ExecuteScalarAsync(ct);
+        await using var command = connection.Statement("SELECT clock_timestamp()");
+        await command.ValueAsync<DateTime>(ct);
         var looks = new List<(double Ms, double Ahead)>();
         for (var i = 0; i < 5; i++)
         {
             var (asked, started) = (time.GetUtcNow(), Stopwatch.GetTimestamp());
-            var there = (DateTime)(await command.ExecuteScalarAsync(ct))!;
+            var there = await command.ValueAsync<DateTime>(ct);
             var took = Stopwatch.GetElapsedTime(started);
             looks.Add((took.TotalMilliseconds, (there - (asked + (took / 2)).UtcDateTime).TotalSeconds));
         }

@@ -45,8 +45,7 @@ public sealed record TableSizes
 
     public static async Task<TableSizes> ReadAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var batch = new NpgsqlBatch(connection);
+        await using var batch = database.Batch();
         batch.Then("SELECT current_database()::text, pg_database_size(current_database())");
         batch.Then(
             """
@@ -57,7 +56,7 @@ public sealed record TableSizes
             FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
             ORDER BY 3 DESC, 1
             """);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         await reader.ReadAsync(ct);
         var (name, bytes) = (reader.GetString(0), reader.GetInt64(1));
         await reader.NextResultAsync(ct);

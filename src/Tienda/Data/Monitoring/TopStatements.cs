@@ -71,8 +71,8 @@ public static class StatementStatistics
         }
         else
         {
-            await using var asked = database.CreateCommand($"SELECT stats_reset FROM {schema}.pg_stat_statements_info");
-            since = await asked.ExecuteScalarAsync(ct) as DateTime?;
+            await using var asked = database.Statement($"SELECT stats_reset FROM {schema}.pg_stat_statements_info");
+            since = await asked.ValueAsync<DateTime?>(ct);
         }
 
         var costs = (await ReadAsync(database, schema, ct)).Values
@@ -109,8 +109,8 @@ public static class StatementStatistics
 
         if (schema is null && mayCreate)
         {
-            await using var create = database.CreateCommand($"CREATE EXTENSION IF NOT EXISTS {Extension}");
-            await create.ExecuteNonQueryAsync(ct);
+            await using var create = database.Statement($"CREATE EXTENSION IF NOT EXISTS {Extension}");
+            await create.ChangeAsync(ct);
             schema = (await LookAsync(database, ct)).Schema;
         }
 
@@ -122,28 +122,28 @@ public static class StatementStatistics
     // Its settings are there if and only if it is loaded; which libraries are is told to superusers only.
     private static async Task<(bool IsLoaded, string? Schema, string Database)> LookAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             """
             SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max'),
                 (SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = $1),
                 current_database()::text
             """)
             .With(Extension);
-        await using var row = await command.ExecuteReaderAsync(ct);
+        await using var row = await command.ReadAsync(ct);
         await row.ReadAsync(ct);
         return (row.GetBoolean(0), row.NullableString(1), row.GetString(2));
     }
 
     private static async Task<DateTime> NowAsync(NpgsqlDataSource database, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("SELECT clock_timestamp()");
-        return (DateTime)(await command.ExecuteScalarAsync(ct))!;
+        await using var command = database.Statement("SELECT clock_timestamp()");
+        return await command.ValueAsync<DateTime>(ct);
     }
 
     // One statement may be in several lines: of several users, and called by functions.
     private static async Task<Dictionary<long, Reading>> ReadAsync(NpgsqlDataSource database, string schema, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"""
             SELECT coalesce(queryid, 0), min(query), sum(calls)::bigint, sum(total_exec_time), sum(rows)::bigint,
                 sum(shared_blks_hit)::bigint, sum(shared_blks_read)::bigint
@@ -151,7 +151,7 @@ public static class StatementStatistics
             WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
             GROUP BY 1
             """);
-        await using var rows = await command.ExecuteReaderAsync(ct);
+        await using var rows = await command.ReadAsync(ct);
         var readings = await rows.ListAsync(
             row => new Reading(
                 row.GetInt64(0), row.NullableString(1) ?? "", row.GetInt64(2), row.GetDouble(3), row.GetInt64(4), row.GetInt64(5),

@@ -49,13 +49,15 @@ public sealed partial class RedisServer : IAsyncDisposable
     /// Asks a question on behalf of a request: waits no longer than <see cref="Patience"/>, and after a failure answers null at once for a
     /// while.
     /// </summary>
-    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> question) where T : class
+    /// <param name="command">What the question is called in a trace.</param>
+    public async Task<T?> AskAsync<T>(string command, Func<IDatabase, Task<T?>> question) where T : class
     {
         if (Database is not { } database)
         {
             return null;
         }
 
+        using var span = StartSpan(command);
         var (asked, hasFailed) = (Stopwatch.GetTimestamp(), false);
         try
         {
@@ -73,12 +75,20 @@ public sealed partial class RedisServer : IAsyncDisposable
             Volatile.Write(ref _pausedUntil, _time.GetTimestamp() + (long)(Pause.TotalSeconds * _time.TimestampFrequency));
             NoteSlow(away is TimeoutException);
             hasFailed = true;
+            span?.SetStatus(ActivityStatusCode.Error, away.Message);
             return null;
         }
         finally
         {
             _metrics.Note(asked, hasFailed);
         }
+    }
+
+    private static Activity? StartSpan(string command)
+    {
+        var span = Tracing.Source.StartActivity(command, ActivityKind.Client);
+        span?.SetTag("db.system.name", "redis").SetTag("db.operation.name", command);
+        return span;
     }
 
     /// <summary>Listens to a channel for as long as the program runs, also after the server was away.</summary>

@@ -1,6 +1,7 @@
 using System.Collections;
 using Tienda.Caching;
 using Tienda.Hosting.Workers;
+using Tienda.Telemetry;
 
 namespace Tienda.Hosting;
 
@@ -131,6 +132,8 @@ public sealed record Settings
 
     public CacheSettings Cache { get; init; } = new();
 
+    public TelemetrySettings Telemetry { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -228,6 +231,7 @@ public sealed record Settings
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
+            Telemetry = TelemetrySettings.Read(read),
             Postgres = PostgresServer.Read(read),
             HasReadHosts = read.Text("POSTGRES_READ_HOSTS") is not null,
         };

@@ -52,6 +52,41 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
         return absent;
     }
 
+    public double Share(string name, double absent)
+    {
+        if (Take([name], absent.ToString(CultureInfo.InvariantCulture)) is not { } found)
+        {
+            return absent;
+        }
+
+        if (double.TryParse(found.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number is >= 0 and <= 1)
+        {
+            return number;
+        }
+
+        Refuse(found, "a number from 0 to 1");
+        return absent;
+    }
+
+    /// <summary>Everything that is set under names that begin so; names that were not asked for before are asked for now.</summary>
+    public Dictionary<string, string> All(string prefix, Func<string, bool> isSecret)
+    {
+        var names = sources.SelectMany(source => source.Values.Keys).Distinct()
+            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+        var all = new Dictionary<string, string>();
+        foreach (var name in names)
+        {
+            var isKnown = _effective.Exists(setting => setting.Name == name);
+            if ((isKnown ? Find([name]) : Take([name], "", isSecret(name))) is { } found)
+            {
+                all[name] = found.Value;
+            }
+        }
+
+        return all;
+    }
+
     public bool Flag(string name, bool absent)
     {
         if (Take([name], absent ? "true" : "false") is not { } found)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Npgsql;
 using Tienda.Caching;
@@ -116,6 +117,7 @@ public sealed partial class OrderLane(
     // Whatever fails, each order of the batch gets its answer here: nobody awaits the exception of a lane.
     private async Task PlaceAsync(IReadOnlyList<WaitingOrder> batch, bool exclusive)
     {
+        using var span = StartSpan(batch);
         try
         {
             await using var connection = await database.OpenConnectionAsync();
@@ -139,6 +141,14 @@ public sealed partial class OrderLane(
                 order.Failed(failure);
             }
         }
+    }
+
+    // In the trace of its first order that has one; the others point to it.
+    private static Activity? StartSpan(IReadOnlyList<WaitingOrder> batch)
+    {
+        var traced = batch.Where(order => order.Span is not null).Select(order => order.Span!.Value).ToList();
+        return traced.Count == 0 ? null : Tracing.Source.StartActivity(
+            "place_orders", ActivityKind.Internal, traced[0], links: traced.Skip(1).Select(span => new ActivityLink(span)));
     }
 
     private void Answer(IReadOnlyList<WaitingOrder> batch, List<Outcome<Order>?> outcomes, bool exclusive)

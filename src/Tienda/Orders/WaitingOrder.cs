@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -30,6 +31,9 @@ public sealed class WaitingOrder
     public KeyedRequest Keyed { get; }
 
     public long Since { get; }
+
+    /// <summary>The span of its request, if that is traced.</summary>
+    public ActivityContext? Span { get; } = Activity.Current is { Recorded: true } span ? span.Context : null;
 
     public Task<Outcome<Order>> Answer => _answer.Task;
 

@@ -105,14 +105,16 @@ public sealed class AlertTests(WatchedShop watched) : IClassFixture<WatchedShop>
     {
         await CalmsDownAsync();
 
-        foreach (var number in new[] { 1, 2, 1 })
+        var fires = Prometheus.FireAsync("TiendaWorkerDies critical");
+        while (!fires.IsCompleted)
         {
-            var process = Shop.Workers[number];
-            await TiendaProgram.SignalAsync("KILL", process);
-            await Eventually.HoldsAsync(() => Shop.Workers[number] != process, TimeSpan.FromSeconds(60));
+            // More than once only if a busy machine takes longer to start them than is looked back.
+            await DieAsync(1, 2);
+            await DieAsync(1);
+            await Task.WhenAny(fires, Task.Delay(TimeSpan.FromSeconds(5), Ct));
         }
 
-        await Prometheus.FireAsync("TiendaWorkerDies critical");
+        await fires;
         var workers = Shop.Workers.Values.ToList();
         try
         {
@@ -127,6 +129,13 @@ public sealed class AlertTests(WatchedShop watched) : IClassFixture<WatchedShop>
         }
 
         await CalmsDownAsync();
+    }
+
+    private async Task DieAsync(params int[] numbers)
+    {
+        var before = numbers.ToDictionary(number => number, number => Shop.Workers[number]);
+        await Task.WhenAll(before.Values.Select(process => TiendaProgram.SignalAsync("KILL", process)));
+        await Eventually.HoldsAsync(() => before.All(worker => Shop.Workers[worker.Key] != worker.Value), TimeSpan.FromSeconds(60));
     }
 
     private async Task CalmsDownAsync()

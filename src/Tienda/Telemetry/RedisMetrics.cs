@@ -13,6 +13,7 @@ public sealed class RedisMetrics
     {
         var meter = meters.Create(ShopMetrics.Meter);
         _duration = QueryFigures.CreateDurations(meter);
+        // Looked at rather than told, so that it is there, as 0, before the first failure.
         meter.CreateObservableCounter(
             "tienda.redis.failures", () => Volatile.Read(ref _failures), "{question}", "Questions to Redis that failed or took too long.");
     }

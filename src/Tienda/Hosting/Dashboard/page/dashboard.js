@@ -116,7 +116,8 @@ function showTargets(figures) {
       make('h3', { textContent: target.name }),
       make('p', { className: 'value', textContent: target.format(value) }),
       make('p', { className: `chip ${state}`, textContent: target.note ?? words[state] }),
-      make('p', { className: 'quiet', textContent: `objective ${target.objective} · critical ${target.critical}` }));
+      make('p', { className: 'quiet', textContent: `objective ${target.objective}` }),
+      make('p', { className: 'quiet', textContent: `critical ${target.critical}` }));
   }));
   return targets.map((target) => [target.name, stateOf(target, figures[target.key])]);
 }

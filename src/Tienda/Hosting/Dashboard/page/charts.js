@@ -15,7 +15,7 @@ const definitions = [
   { title: 'Requests per second', format: rate, range: upTo(10), series: [['rps', 'all'], ['errors', 'errors (5xx)', 'bad']],
     lines: [[100, 'objective 100', 'good'], [80, 'critical 80', 'critical']] },
   { title: 'Response time', format: duration, range: powers, log: true, series: [['p50', 'p50'], ['p95', 'p95'], ['p99', 'p99']],
-    lines: [[0.1, 'p50 100 ms', 'good'], [0.2, 'p95 objective 200', 'warning'], [0.5, 'critical 500', 'critical']] },
+    lines: [[0.1, 'p50 objective 100 ms', 'good', true], [0.2, 'p95 objective 200 ms', 'warning'], [0.5, 'p95 critical 500 ms', 'critical']] },
   { title: 'Error rate', format: percent, range: upTo(0.06, 1), series: [['errorRate', 'errors', 'bad']],
     lines: [[0.01, 'objective 1 %', 'warning'], [0.05, 'critical 5 %', 'critical']] },
   { title: 'Cache hit rate', format: percent, range: () => [0, 1.04], series: [['hitRate', 'hits']],
@@ -184,37 +184,37 @@ class Chart {
     };
   }
 
-  // A line that lies above what is shown is named at the upper edge.
   #drawLines(u) {
     const { ctx, bbox } = u;
     const px = devicePixelRatio;
     const right = bbox.left + bbox.width - 2 * px;
-    let [lastY, x] = [-Infinity, right];
-    ctx.save();
-    Object.assign(ctx, { font: `${10.5 * px}px system-ui, sans-serif`, textAlign: 'right', textBaseline: 'alphabetic' });
-    for (const [value, label, kind] of this.#definition.lines) {
+    const lines = this.#definition.lines.map(([value, label, kind, isBelow]) => {
       const y = Math.round(u.valToPos(value, 'y', true));
-      const isSeen = y >= bbox.top;
-      ctx.fillStyle = ctx.strokeStyle = css(`--${kind}`);
-      if (isSeen) {
-        ctx.lineWidth = px;
-        ctx.setLineDash([5 * px, 4 * px]);
-        ctx.beginPath();
-        ctx.moveTo(bbox.left, y);
-        ctx.lineTo(bbox.left + bbox.width, y);
-        ctx.stroke();
-      }
+      // One that lies above what is shown is named at the upper edge.
+      return y < bbox.top ? { label: `${label} ↑`, kind, labelY: bbox.top + 9 * px } : { label, kind, y, labelY: y + (isBelow ? 12 : -4) * px };
+    });
+    ctx.save();
+    Object.assign(ctx, { font: `${10.5 * px}px system-ui, sans-serif`, textAlign: 'right', textBaseline: 'alphabetic', lineWidth: px });
+    ctx.setLineDash([5 * px, 4 * px]);
+    for (const { y, kind } of lines.filter((line) => line.y !== undefined)) {
+      ctx.strokeStyle = css(`--${kind}`);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y);
+      ctx.lineTo(bbox.left + bbox.width, y);
+      ctx.stroke();
+    }
 
-      // Side by side where one above the other would not be readable.
-      const labelY = isSeen ? y - 4 * px : bbox.top + 9 * px;
+    ctx.setLineDash([]);
+    Object.assign(ctx, { strokeStyle: css('--card'), lineWidth: 4 * px, lineJoin: 'round' });
+    let [lastY, x] = [-Infinity, right];
+    for (const { label, kind, labelY } of lines) {
+      // Side by side where one above the other could not be read.
       x = Math.abs(labelY - lastY) < 12 * px ? x : right;
       lastY = labelY;
-      const text = isSeen ? label : `${label} ↑`;
-      ctx.setLineDash([]);
-      Object.assign(ctx, { strokeStyle: css('--card'), lineWidth: 4 * px, lineJoin: 'round' });
-      ctx.strokeText(text, x, labelY);
-      ctx.fillText(text, x, labelY);
-      x -= ctx.measureText(text).width + 10 * px;
+      ctx.fillStyle = css(`--${kind}`);
+      ctx.strokeText(label, x, labelY);
+      ctx.fillText(label, x, labelY);
+      x -= ctx.measureText(label).width + 10 * px;
     }
 
     ctx.restore();

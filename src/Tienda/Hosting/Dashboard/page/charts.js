@@ -180,7 +180,7 @@ class Chart {
         width: 2,
         points: { show: (u) => u.data[0].length < 3, size: 5 },
       }))],
-      hooks: { drawAxes: [(u) => this.#drawLines(u)], setCursor: [() => this.#tell()] },
+      hooks: { draw: [(u) => this.#drawLines(u)], setCursor: [() => this.#tell()] },
     };
   }
 

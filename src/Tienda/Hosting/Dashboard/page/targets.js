@@ -1,6 +1,6 @@
 // The guide's figures: how they are written, what they are to be, and how they stand.
 
-export const count = (v) => (v === null || v === undefined ? '–' : v >= 10_000 ? `${round(v / 1000)}k` : round(v));
+export const count = (v) => (v === null || v === undefined ? '–' : v >= 1e7 ? `${round(v / 1e6)}M` : round(v));
 export const rate = (v) => (v === null || v === undefined ? '–' : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2));
 export const percent = (v) => (v === null || v === undefined ? '–' : `${v > 0 && v < 0.1 ? (v * 100).toFixed(2) : (v * 100).toFixed(1)} %`);
 export const bytes = (v) => (v === null || v === undefined ? '–' : v >= 2 ** 30 ? `${(v / 2 ** 30).toFixed(2)} GiB` : `${(v / 2 ** 20).toFixed(0)} MiB`);

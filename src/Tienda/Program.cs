@@ -29,13 +29,15 @@ public static class Program
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.AddShopLog(settings);
         builder.WebHost.ConfigureShopServer(settings, socket);
+        builder.Configuration.AddInMemoryCollection(settings.Telemetry.Standard!);
 
         builder.Services.AddSingleton(settings);
         builder.Services.AddWorkers(settings);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddShopDatabase(settings);
         builder.Services.AddShopHealth();
-        builder.Services.AddShopMetrics();
+        builder.Services.AddShopMetrics(settings);
+        builder.Services.AddShopTraces(settings);
         builder.Services.AddShopHttp();
         builder.Services.AddShopAuthentication(settings);
         builder.Services.AddShopAccess();
@@ -88,7 +90,9 @@ public static class Program
         app.MapDashboard(settings);
         app.MapApiDocumentation();
         app.MapProblemTypes();
-        var database = app.MapGroup("").AddEndpointFilter<RouteGroupBuilder, Patience>();
+        var database = app.MapGroup("")
+            .AddEndpointFilter<RouteGroupBuilder, CountedQueries>()
+            .AddEndpointFilter<RouteGroupBuilder, Patience>();
         database.MapSignIn();
         var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();

@@ -20,7 +20,7 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
 
     public async Task<CacheEntry?> GetAsync(string key)
     {
-        var value = await redis.AskAsync(async database => (byte[]?)await database.StringGetAsync(key));
+        var value = await redis.AskAsync("GET", async database => (byte[]?)await database.StringGetAsync(key));
         return value is null ? null : Read(value);
     }
 

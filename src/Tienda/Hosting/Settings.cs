@@ -1,6 +1,7 @@
 using System.Collections;
 using Tienda.Caching;
 using Tienda.Hosting.Workers;
+using Tienda.Telemetry;
 
 namespace Tienda.Hosting;
 
@@ -131,6 +132,10 @@ public sealed record Settings
 
     public CacheSettings Cache { get; init; } = new();
 
+    public TelemetrySettings Telemetry { get; init; } = new();
+
+    public LogSettings Log { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -197,7 +202,7 @@ public sealed record Settings
         var defaults = new Settings();
         var settings = new Settings
         {
-            Host = read.Text(HostNames) ?? defaults.Host,
+            Host = read.TextOr(HostNames, defaults.Host),
             Port = read.Whole(["PORT", "API_PORT", "UVICORN_PORT"], defaults.Port, 0, 65535),
             SearchPath = read.TextOr("PATH", defaults.SearchPath),
             PoolSize = read.Whole(["DB_POOL_SIZE"], defaults.PoolSize, 1, 10_000),
@@ -228,6 +233,8 @@ public sealed record Settings
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
+            Telemetry = TelemetrySettings.Read(read),
+            Log = LogSettings.Read(read),
             Postgres = PostgresServer.Read(read),
             HasReadHosts = read.Text("POSTGRES_READ_HOSTS") is not null,
         };

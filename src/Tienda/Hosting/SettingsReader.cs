@@ -26,9 +26,13 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
     /// <summary>Every setting that was asked for, in that order, with its value and where it comes from.</summary>
     public IReadOnlyList<EffectiveSetting> Effective => _effective;
 
-    public string? Text(params string[] names) => Take(names, "")?.Value;
+    /// <param name="name">Name of the variable.</param>
+    /// <param name="absent">What is shown if it is not set.</param>
+    public string? Text(string name, string absent = "") => Take([name], absent)?.Value;
 
-    public string TextOr(string name, string absent) => Take([name], absent)?.Value ?? absent;
+    public string TextOr(string name, string absent) => TextOr([name], absent);
+
+    public string TextOr(string[] names, string absent) => Take(names, absent)?.Value ?? absent;
 
     /// <summary>A text that is shown to nobody.</summary>
     public string? Hidden(string name) => Take([name], "", isSecret: true)?.Value;
@@ -50,6 +54,41 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
 
         Refuse(found, $"a whole number from {minimum} to {maximum}");
         return absent;
+    }
+
+    public double Share(string name, double absent)
+    {
+        if (Take([name], absent.ToString(CultureInfo.InvariantCulture)) is not { } found)
+        {
+            return absent;
+        }
+
+        if (double.TryParse(found.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number is >= 0 and <= 1)
+        {
+            return number;
+        }
+
+        Refuse(found, "a number from 0 to 1");
+        return absent;
+    }
+
+    /// <summary>Everything that is set under names that begin so; names that were not asked for before are asked for now.</summary>
+    public Dictionary<string, string> All(string prefix, Func<string, bool> isSecret)
+    {
+        var names = sources.SelectMany(source => source.Values.Keys).Distinct()
+            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+        var all = new Dictionary<string, string>();
+        foreach (var name in names)
+        {
+            var isKnown = _effective.Exists(setting => setting.Name == name);
+            if ((isKnown ? Find([name]) : Take([name], "", isSecret(name))) is { } found)
+            {
+                all[name] = found.Value;
+            }
+        }
+
+        return all;
     }
 
     public bool Flag(string name, bool absent)

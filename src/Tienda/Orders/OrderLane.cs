@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Npgsql;
 using Tienda.Caching;
@@ -12,7 +13,8 @@ namespace Tienda.Orders;
 /// somebody else holds is tried again after a pause, and the others go on meanwhile.
 /// </summary>
 public sealed partial class OrderLane(
-    NpgsqlDataSource database, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
+    NpgsqlDataSource database, CacheChanges changes, OrderMetrics metrics, QueryFigures queries, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     /// <summary>Orders that may wait; at the speed of one small machine, less than a second's worth.</summary>
     public const int Capacity = 2048;
@@ -108,7 +110,9 @@ public sealed partial class OrderLane(
             {
                 batch.Add(order);
                 lines += order.Items.Count;
-                metrics.NoteWait(time.GetElapsedTime(order.Since));
+                var waited = time.GetElapsedTime(order.Since);
+                order.Use?.NoteWait(waited);
+                metrics.NoteWait(waited);
             }
         }
     }
@@ -116,10 +120,10 @@ public sealed partial class OrderLane(
     // Whatever fails, each order of the batch gets its answer here: nobody awaits the exception of a lane.
     private async Task PlaceAsync(IReadOnlyList<WaitingOrder> batch, bool exclusive)
     {
+        using var span = StartSpan(batch);
         try
         {
-            await using var connection = await database.OpenConnectionAsync();
-            var outcomes = await OrderBatch.PlaceAsync(connection, changes, batch, exclusive, CancellationToken.None);
+            var outcomes = await AskAsync(batch, exclusive);
             metrics.NoteBatch(batch.Count);
             Answer(batch, outcomes, exclusive);
         }
@@ -137,6 +141,32 @@ public sealed partial class OrderLane(
             foreach (var order in batch)
             {
                 order.Failed(failure);
+            }
+        }
+    }
+
+    // In the trace of its first order that has one; the others point to it.
+    private static Activity? StartSpan(IReadOnlyList<WaitingOrder> batch)
+    {
+        var traced = batch.Where(order => order.Span is not null).Select(order => order.Span!.Value).ToList();
+        return traced.Count == 0 ? null : Tracing.Source.StartActivity(
+            "place_orders", ActivityKind.Internal, traced[0], links: traced.Skip(1).Select(span => new ActivityLink(span)));
+    }
+
+    // Each of the requests has waited for all of the round trip.
+    private async Task<List<Outcome<Order>?>> AskAsync(IReadOnlyList<WaitingOrder> batch, bool exclusive)
+    {
+        var use = DatabaseUse.Begin(queries, () => string.Join(", ", batch.Select(order => order.Use?.RequestId)));
+        try
+        {
+            await using var connection = await database.BorrowAsync(CancellationToken.None);
+            return await OrderBatch.PlaceAsync(connection, changes, batch, exclusive, CancellationToken.None);
+        }
+        finally
+        {
+            foreach (var order in batch)
+            {
+                order.Use?.NoteShared(use);
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -30,6 +32,12 @@ public sealed class WaitingOrder
     public KeyedRequest Keyed { get; }
 
     public long Since { get; }
+
+    /// <summary>The span of its request, if that is traced.</summary>
+    public ActivityContext? Span { get; } = Activity.Current is { Recorded: true } span ? span.Context : null;
+
+    /// <summary>What its request has asked of the database.</summary>
+    public DatabaseUse? Use { get; } = DatabaseUse.Current;
 
     public Task<Outcome<Order>> Answer => _answer.Task;
 

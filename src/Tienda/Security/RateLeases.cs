@@ -50,7 +50,7 @@ public sealed class RateLeases(RedisServer redis, SharedCounters counters, TimeP
         {
             var chunk = policy.Strict ? 1 : Math.Clamp(answer.Used, 1, Math.Max(1, policy.Calls / 10));
             var name = string.Create(CultureInfo.InvariantCulture, $"tienda:rate:{policy.Number}:{subject.Kind}:{subject.Id:x}");
-            var reply = await redis.AskAsync(async database => (RedisResult[]?)await database
+            var reply = await redis.AskAsync("EVAL", async database => (RedisResult[]?)await database
                 .ScriptEvaluateAsync(Lease, [name], [answer.Owed + chunk, policy.Calls, policy.PeriodSeconds * 1000L]));
             if (reply is not null)
             {

@@ -6,20 +6,15 @@ namespace Tienda.Telemetry;
 /// <summary>How long questions to Redis take, under the name that those to PostgreSQL have.</summary>
 public sealed class RedisMetrics
 {
-    private static readonly InstrumentAdvice<double> Seconds = new()
-    {
-        HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
-    };
-
     private readonly Histogram<double> _duration;
-    private readonly Counter<long> _failures;
+    private long _failures;
 
     public RedisMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(ShopMetrics.Meter);
-        _duration = meter.CreateHistogram("db.client.operation.duration", "s", "Duration of database client operations.", advice: Seconds);
-        _failures = meter.CreateCounter<long>("tienda.redis.failures", "{question}", "Questions to Redis that failed or took too long.");
-        _failures.Add(0);
+        _duration = QueryFigures.CreateDurations(meter);
+        meter.CreateObservableCounter(
+            "tienda.redis.failures", () => Volatile.Read(ref _failures), "{question}", "Questions to Redis that failed or took too long.");
     }
 
     /// <param name="asked">When, in ticks of <see cref="Stopwatch"/>.</param>
@@ -29,7 +24,7 @@ public sealed class RedisMetrics
             Stopwatch.GetElapsedTime(asked).TotalSeconds, new KeyValuePair<string, object?>("db.system.name", "redis"));
         if (hasFailed)
         {
-            _failures.Add(1);
+            Interlocked.Increment(ref _failures);
         }
     }
 }

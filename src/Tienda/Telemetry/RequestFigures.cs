@@ -23,20 +23,31 @@ public sealed class RequestFigures
 
     private static readonly long[] BoundsInTicks = [.. Bounds.Select(bound => (long)(bound * Stopwatch.Frequency))];
 
-    private readonly ConcurrentDictionary<Kind, Series> _series = new();
-    private readonly ConditionalWeakTable<Endpoint, string> _routes = [];
+    private static readonly ConditionalWeakTable<Endpoint, string> Routes = [];
+
+    private readonly ConcurrentDictionary<RequestKind, Series> _series = new();
 
     /// <param name="duration">In ticks of <see cref="Stopwatch"/>.</param>
     public void Note(HttpContext context, long duration)
     {
-        var route = context.GetEndpoint() is { } endpoint
-            ? _routes.GetValue(endpoint, RouteOf)
-            : CacheKey.RouteOf(context.Request.Path.Value) ?? "";
-        var kind = new Kind(route, KnownMethod(context.Request.Method), context.Response.StatusCode);
+        var kind = new RequestKind(RouteOf(context), KnownMethod(context.Request.Method), context.Response.StatusCode);
         var series = _series.TryGetValue(kind, out var known) ? known : _series.GetOrAdd(kind, static _ => new Series());
         Interlocked.Increment(ref series.Counts[BucketOf(duration)]);
         Interlocked.Add(ref series.Sum, duration);
     }
+
+    /// <summary>Upper bounds of the buckets in seconds; one more bucket has none.</summary>
+    public static IReadOnlyList<double> UpperBounds => Bounds;
+
+    /// <summary>The route of a request, as the documentation writes it; empty if it has none.</summary>
+    public static string RouteOf(HttpContext context) => context.GetEndpoint() is { } endpoint
+        ? Routes.GetValue(endpoint, RouteOf)
+        : CacheKey.RouteOf(context.Request.Path.Value) ?? "";
+
+    /// <summary>What has been counted until now.</summary>
+    public IReadOnlyDictionary<RequestKind, RequestCounts> Read() => _series.ToDictionary(
+        series => series.Key,
+        series => new RequestCounts([.. series.Value.Counts], (double)Volatile.Read(ref series.Value.Sum) / Stopwatch.Frequency));
 
     /// <summary>Writes the histogram as Prometheus and OpenMetrics read it.</summary>
     public string ToText()
@@ -87,14 +98,12 @@ public sealed class RequestFigures
         return route.Length > 1 ? route.TrimEnd('/') : route;
     }
 
-    // What a client makes up must not become a series.
-    private static string KnownMethod(string method) =>
+    /// <summary>What a client makes up must not become a series.</summary>
+    public static string KnownMethod(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsPost(method) || HttpMethods.IsPatch(method) || HttpMethods.IsPut(method)
         || HttpMethods.IsDelete(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method)
             ? HttpMethods.GetCanonicalizedValue(method)
             : "_OTHER";
-
-    private readonly record struct Kind(string Route, string Method, int Status);
 
     private sealed class Series
     {
@@ -103,3 +112,9 @@ public sealed class RequestFigures
         public long[] Counts { get; } = new long[Bounds.Length + 1];
     }
 }
+
+/// <summary>What tells requests apart.</summary>
+public readonly record struct RequestKind(string Route, string Method, int Status);
+
+/// <summary>How many requests of a kind there were, by <see cref="RequestFigures.UpperBounds"/>, and how long they took together.</summary>
+public sealed record RequestCounts(IReadOnlyList<long> Buckets, double Seconds);

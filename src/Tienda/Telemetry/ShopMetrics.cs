@@ -1,9 +1,12 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.HttpResults;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Tienda.Hosting;
 using Tienda.Http;
 using Tienda.Security;
+using Tienda.Telemetry.Otlp;
 using Tienda.Telemetry.Reports;
 
 namespace Tienda.Telemetry;
@@ -20,9 +23,11 @@ public static class ShopMetrics
     /// <summary>OpenTelemetry's name for the number of requests that are being answered.</summary>
     public const string RequestsUnderWay = "http.server.active_requests";
 
+    private const string Page = "/metrics";
     private const string Pool = "db.client.connection.pool.name";
 
-    // What others measure, by what it is told apart; the rest of theirs is not even measured.
+    // What others measure, by what it is told apart; the rest of theirs is not even measured. How long statements take is measured by
+    // their names, which the driver does not know: see QueryFigures.
     private static readonly Dictionary<string, string[]> Others = new()
     {
         ["kestrel.active_connections"] = [],
@@ -32,7 +37,6 @@ public static class ShopMetrics
         ["db.client.connection.max"] = [Pool],
         ["db.client.connection.npgsql.pending_requests"] = [Pool],
         ["db.client.connection.npgsql.timeouts"] = [Pool],
-        ["db.client.operation.duration"] = [Pool, "db.system.name"],
         ["db.client.operation.failed"] = [Pool],
         ["dotnet.exceptions"] = [],
         ["dotnet.gc.collections"] = ["gc.heap.generation"],
@@ -48,26 +52,54 @@ public static class ShopMetrics
         ["dotnet.thread_pool.work_item.count"] = [],
     };
 
-    public static IServiceCollection AddShopMetrics(this IServiceCollection services)
+    public static IServiceCollection AddShopMetrics(this IServiceCollection services, Settings settings)
     {
         services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService("tienda", serviceVersion: BuildInfo.Version))
-            .WithMetrics(metrics => metrics
+            // What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say comes last, and wins.
+            .ConfigureResource(resource => resource
+                .AddService("tienda", serviceVersion: BuildInfo.Version)
+                .AddAttributes([new("tienda.worker", (long)(settings.Place?.Number ?? 1))])
+                .AddEnvironmentVariableDetector())
+            .WithMetrics(metrics => Send(settings, metrics
                 .AddMeter("Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime", Meter)
-                .AddView(instrument => instrument.Meter.Name == Meter ? null
-                    : Others.TryGetValue(instrument.Name, out var tags) ? new MetricStreamConfiguration { TagKeys = tags }
-                    : MetricStreamConfiguration.Drop)
-                .AddReader(provider => provider.GetRequiredService<MeterReader>().Reader));
+                .AddReader(provider => provider.GetRequiredService<MeterReader>().Reader)));
+        services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
+        {
+            var own = provider.GetRequiredService<IMeterFactory>();
+            metrics.AddView(instrument => Select(instrument, own));
+        });
+        if (settings.Telemetry.SendsMetrics)
+        {
+            services.AddSingleton<RequestHistogram>();
+            services.AddOptions<OtlpExporterOptions>().PostConfigure<RequestHistogram>((options, histogram) =>
+            {
+                var connect = options.HttpClientFactory;
+                options.HttpClientFactory = () => RequestHistogramSender.Around(connect(), histogram);
+            });
+        }
+
         return services
             .AddSingleton<MeterReader>().AddSingleton<ProcessReport>().AddSingleton<HostReport>()
-            .AddSingleton<RequestFigures>()
+            .AddSingleton<RequestFigures>().AddSingleton<QueryFigures>()
             .AddSingleton<CacheMetrics>().AddSingleton<RateLimitMetrics>().AddSingleton<RedisMetrics>()
             .AddSingleton<StateMetrics>().AddHostedService(provider => provider.GetRequiredService<StateMetrics>());
     }
 
     /// <summary>The page that Prometheus reads.</summary>
     public static void MapShopMetrics(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/metrics", Scrape).WithName("GetMetrics").ForAdministrators().ExcludeFromDescription();
+        routes.MapGet(Page, Scrape).WithName("GetMetrics").ForAdministrators().ExcludeFromDescription();
+
+    // Meters are heard by their names, also those of another shop in the same process, as in tests.
+    private static MetricStreamConfiguration? Select(Instrument instrument, IMeterFactory own) =>
+        instrument.Meter.Scope is IMeterFactory maker && maker != own ? MetricStreamConfiguration.Drop
+        : instrument.Meter.Name == Meter ? null
+        : Others.TryGetValue(instrument.Name, out var tags) ? new MetricStreamConfiguration { TagKeys = tags }
+        : MetricStreamConfiguration.Drop;
+
+    private static MeterProviderBuilder Send(Settings settings, MeterProviderBuilder metrics) =>
+        settings.Telemetry.SendsMetrics ? metrics.AddOtlpExporter() : metrics;
+
+    public static bool IsPage(PathString path) => path.StartsWithSegments(Page);
 
     /// <summary>The figures of all workers of this host, or of one.</summary>
     /// <param name="worker">Its number, from 1.</param>

@@ -20,7 +20,7 @@ public sealed class StateMetrics : BackgroundService
     {
         (_health, _time) = (health, time);
         // A process that reports by itself, and not only when somebody asks it, cannot wait for the look.
-        _isAwaited = settings.Place?.Files is not null;
+        _isAwaited = settings.Place?.Files is not null || settings.Telemetry.SendsMetrics;
         var meter = meters.Create(ShopMetrics.Meter);
         var build = new Measurement<int>(
             1, Tag("version", BuildInfo.Version), Tag("revision", BuildInfo.Revision), Tag("dotnet", Environment.Version.ToString()));

@@ -53,10 +53,19 @@ public sealed partial class SupervisedShop : IAsyncDisposable
         }
 
         var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], all);
-        var http = await program.OpenAsync();
-        var isSupervised = workers > 1 || settings?.ContainsKey("LIMIT_MAX_REQUESTS") == true;
-        await Eventually.HoldsAsync(() => !isSupervised || ReadyLine().Count(program.Output) == workers, Patience);
-        return new SupervisedShop(program, http, database, folder);
+        try
+        {
+            var http = await program.OpenAsync();
+            var isSupervised = workers > 1 || settings?.ContainsKey("LIMIT_MAX_REQUESTS") == true;
+            await Eventually.HoldsAsync(() => !isSupervised || ReadyLine().Count(program.Output) == workers, Patience);
+            return new SupervisedShop(program, http, database, folder);
+        }
+        catch
+        {
+            // Nobody else would end it.
+            await program.DisposeAsync();
+            throw;
+        }
     }
 
     public Task SaysAsync(string line, TimeSpan? within = null) =>

@@ -73,6 +73,50 @@ public sealed class SettingsTests
     }
 
     [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "a URL, such as http://collector:4317")]
+    [InlineData("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "grpc, http/protobuf")]
+    [InlineData("OTEL_TRACES_SAMPLER_ARG", "10%", "a number from 0 to 1")]
+    [InlineData("OTEL_TRACES_SAMPLER_ARG", "1.5", "a number from 0 to 1")]
+    [InlineData("OTEL_TRACES_SAMPLER", "sometimes", "traceidratio, always_on")]
+    public void What_OpenTelemetry_would_ignore_is_refused(string name, string value, string accepted)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(Source(".env", (name, value))));
+
+        Assert.StartsWith($"{name}={value} (.env): accepted is {accepted}", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317")]
+    [InlineData(true, true, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317", "OTEL_TRACES_SAMPLER_ARG=0.01")]
+    [InlineData(false, true, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://c:4317", "OTEL_TRACES_SAMPLER=parentbased_always_off")]
+    [InlineData(false, false, "OTEL_TRACES_SAMPLER_ARG=1")]
+    [InlineData(false, false, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317", "OTEL_METRICS_EXPORTER=none", "OTEL_TRACES_SAMPLER=always_off")]
+    [InlineData(false, false, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317", "OTEL_TRACES_SAMPLER=always_on", "OTEL_SDK_DISABLED=true")]
+    public void Metrics_are_sent_if_there_is_a_collector_and_traces_if_some_are_asked_for(bool metrics, bool traces, params string[] set)
+    {
+        var telemetry = Read(Source(".env", [.. set.Select(one => (one.Split('=')[0], one.Split('=')[1]))])).Telemetry;
+
+        Assert.Equal((metrics, traces), (telemetry.SendsMetrics, telemetry.SendsTraces));
+    }
+
+    [Fact]
+    public void Every_variable_of_OpenTelemetry_is_handed_on_and_headers_are_shown_to_nobody()
+    {
+        var reader = new SettingsReader([
+            Source("environment", ("OTEL_SERVICE_NAME", "mine")),
+            Source(".env", ("OTEL_SERVICE_NAME", "other"), ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret"), ("OTEL_BSP_SCHEDULE_DELAY", "100")),
+        ]);
+        var standard = Settings.Read(reader).Telemetry.Standard;
+
+        Assert.Equal(("mine", "authorization=secret", "100"),
+            (standard["OTEL_SERVICE_NAME"], standard["OTEL_EXPORTER_OTLP_HEADERS"], standard["OTEL_BSP_SCHEDULE_DELAY"]));
+        Assert.Contains(new EffectiveSetting("OTEL_SERVICE_NAME", "mine", "environment"), reader.Effective);
+        Assert.Contains(new EffectiveSetting("OTEL_EXPORTER_OTLP_HEADERS", "…", ".env"), reader.Effective);
+        Assert.Contains(new EffectiveSetting("OTEL_TRACES_SAMPLER_ARG", "0", "default"), reader.Effective);
+    }
+
+    [Theory]
     [InlineData("1")]
     [InlineData("many")]
     public void Fewer_connections_to_redis_than_there_are_are_refused(string value)

@@ -4,7 +4,7 @@ namespace Tienda.Telemetry.Reports;
 
 /// <summary>
 /// Where the workers of a supervisor leave their figures for each other: each has a file with what it reported last, and a socket on which
-/// it reports to whoever connects. The supervisor adds up what is left of those that have ended, and removes the folder when it ends itself.
+/// it reports to whoever connects. The supervisor adds up what is left of those that have ended, and removes the folder when it ends.
 /// </summary>
 /// <param name="Number">The worker's, as its place is called.</param>
 /// <param name="Sequence">Which of all workers it is, since a place has one after the other.</param>

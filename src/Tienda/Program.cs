@@ -5,6 +5,7 @@ using Tienda.Categories;
 using Tienda.Clients;
 using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Hosting.Dashboard;
 using Tienda.Hosting.Workers;
 using Tienda.Http;
 using Tienda.OrderDetails;
@@ -86,6 +87,7 @@ public static class Program
         app.MapShopPage();
         app.MapHealth();
         app.MapShopMetrics();
+        app.MapDashboard(settings);
         app.MapApiDocumentation();
         app.MapProblemTypes();
         var database = app.MapGroup("")

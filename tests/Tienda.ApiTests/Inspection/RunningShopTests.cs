@@ -25,8 +25,10 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
             await shop.Database.ValueAsync<string>($"/* shelf.look */ SELECT 'ana{i}@example.com'::text || count(*) FROM products");
         }
 
+        await shop.Http.GetJsonAsync("/products/1");
         var top = await shop.ReportAsync("db", "top", "--limit", "1000", "--sort", "calls");
         var statements = top["statements"]!.AsArray();
+        Assert.Contains(statements, statement => (string?)statement!["name"] == "ProductStore.Find");
         var look = Assert.Single(statements, statement => (string?)statement!["name"] == "shelf.look")!;
         Assert.Equal((30, 1.0), ((long)look["calls"]!, (double)look["rows_per_call"]!));
         Assert.InRange((double)look["cache_hit_percent"]!, 1, 100);

@@ -13,7 +13,7 @@ public sealed class RunningShopTests(EmbeddedShop shop) : IClassFixture<Embedded
     [
         "shop.p95", "shop.p50", "shop.errors", "shop.hit_rate", "shop.pool", "shop.health", "shop.metrics", "shop.metrics_closed",
         "shop.version", "postgresql.migrations", "postgresql.foreign_keys", "postgresql.guide_indexes", "postgresql.fsync",
-        "postgresql.synchronous_commit", "postgresql.max_connections", "postgresql.slow_statements", "proxy.security_headers", "proxy.gzip",
+        "postgresql.synchronous_commit", "postgresql.max_connections", "proxy.security_headers", "proxy.gzip",
         "proxy.metrics_closed", "settings.auth", "settings.jwt_secret", "settings.workers", "settings.logs", "system.open_files",
     ];
 

@@ -11,6 +11,7 @@ need_dotnet
 need_postgres
 need_nginx
 need_redis
+need_faketime
 trust_clone
 quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."
 quietly dotnet build Tienda.slnx -c Release --no-restore --nologo || fail "The build fails."

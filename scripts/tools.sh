@@ -54,6 +54,9 @@ need_nginx() { need_server nginx /usr/sbin/nginx nginx; }
 
 need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 
+# They set the clock of a shop.
+need_faketime() { need_server faketime /usr/bin/faketime faketime; }
+
 # need_server NAME BINARY PACKAGE, whose service has the package's name
 need_server() {
     [ -x "$2" ] && return

@@ -10,20 +10,36 @@ public sealed class TestPostgres : IAsyncDisposable
 {
     private static readonly bool IsRoot = Environment.UserName == "root";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
+    private readonly string _folder;
+
+    private TestPostgres(string? parent = null)
+    {
+        _folder = parent is null ? Directory.CreateTempSubdirectory("tienda-test-").FullName : Path.Combine(parent, "server");
+        Directory.CreateDirectory(_folder);
+    }
+
+    /// <summary>What the server has to say.</summary>
+    public string Log => File.ReadAllText(LogFile);
+
+    private string LogFile => Path.Combine(_folder, "log");
+
+    private string Options => $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300";
 
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
-    public static async Task<TestPostgres> StartAsync()
+    /// <param name="parent">Where to make its folder, if not among temporary files.</param>
+    /// <param name="logMegabytes">Size of the files of its log; when one is full, room is needed for the next.</param>
+    public static async Task<TestPostgres> StartAsync(string? parent = null, int logMegabytes = 16)
     {
-        var postgres = new TestPostgres();
+        var postgres = new TestPostgres(parent);
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", postgres._folder);
         }
 
         var data = Path.Combine(postgres._folder, "data");
-        await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
+        await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+            $"--wal-segsize={logMegabytes}");
         await postgres.OpenAsync();
         return postgres;
     }
@@ -70,6 +86,20 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <summary>Ends the server at once.</summary>
     public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
 
+    /// <summary>Starts it if it has ended by itself.</summary>
+    public async Task OpenUnlessOpenAsync()
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
+            await connection.OpenAsync();
+        }
+        catch (NpgsqlException)
+        {
+            await AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "immediate", "-D", Path.Combine(_folder, "data"), "-l", LogFile, "-o", Options);
+        }
+    }
+
     /// <summary>Copies one database into another, new one, by way of a dump.</summary>
     public async Task<PostgresServer> RestoreAsync(string from, string name)
     {
@@ -92,8 +122,7 @@ public sealed class TestPostgres : IAsyncDisposable
 
     /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
     public Task OpenAsync() => AsPostgresAsync(
-        "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
-        $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
+        "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", LogFile, "-o", Options);
 
     public async ValueTask DisposeAsync()
     {

@@ -16,7 +16,6 @@ public sealed partial class CachePoller(
 
     private readonly LogHorizon _horizon = new(time);
     private bool _isAway;
-    private bool _wasCutOff;
 
     /// <summary>The log is read before the first request is.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -65,8 +64,11 @@ public sealed partial class CachePoller(
         catch (Exception failure) when (IsOfDatabase(failure, ct))
         {
             clock.NoteFailure();
-            _wasCutOff |= clock.IsCutOff;
             Note(failure.Message);
+            if (clock.IsCutOff)
+            {
+                connections.NoteAway();
+            }
         }
     }
 
@@ -101,11 +103,7 @@ public sealed partial class CachePoller(
         else
         {
             Log.Back(logger);
-            if (_wasCutOff)
-            {
-                _wasCutOff = false;
-                connections.Replace();
-            }
+            connections.NoteBack();
         }
     }
 

@@ -56,6 +56,7 @@ public sealed class ResponseCache(
             }
 
             await look.WaitAsync(LongestDoubt, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ct.ThrowIfCancellationRequested();
         }
 
         return default;
@@ -156,7 +157,7 @@ public sealed class ResponseCache(
     {
         metrics.NoteRenewal();
         memory.Set(key, renewed);
-        if (now - renewed.SharedAt >= MillisecondsBetweenShares)
+        if (Math.Abs(now - renewed.SharedAt) >= MillisecondsBetweenShares)
         {
             redis.Set(key, renewed);
         }

@@ -95,27 +95,33 @@ public static class Database
             $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s -c jit=off";
     }
 
-    private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server) => new()
+    private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server)
     {
-        Host = server.Host,
-        Port = server.Port,
-        Database = server.Database,
-        Username = server.User,
-        Password = server.Password,
-        ApplicationName = "tienda",
-        Timeout = settings.PoolTimeoutSeconds,
-        // Firewalls forget connections on which nothing is said, and tell nobody. A unix socket has none and refuses the question.
-        TcpKeepAlive = !Path.IsPathRooted(server.Host),
-        TcpKeepAliveTime = Path.IsPathRooted(server.Host) ? 0 : 30,
-        TcpKeepAliveInterval = Path.IsPathRooted(server.Host) ? 0 : 5,
-        MaxAutoPrepare = 100,
-        AutoPrepareMinUsages = 2,
-        // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,
-        // no temporary table, no session lock that is not given back.
-        NoResetOnClose = true,
-        Enlist = false,
-        GssEncryptionMode = GssEncryptionMode.Disable,
-    };
+        var text = new NpgsqlConnectionStringBuilder
+        {
+            Host = server.Host,
+            Port = server.Port,
+            Database = server.Database,
+            Username = server.User,
+            Password = server.Password,
+            ApplicationName = "tienda",
+            Timeout = settings.PoolTimeoutSeconds,
+            MaxAutoPrepare = 100,
+            AutoPrepareMinUsages = 2,
+            // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,
+            // no temporary table, no session lock that is not given back.
+            NoResetOnClose = true,
+            Enlist = false,
+            GssEncryptionMode = GssEncryptionMode.Disable,
+        };
+        if (!Path.IsPathRooted(server.Host))
+        {
+            // Firewalls forget connections on which nothing is said, and tell nobody.
+            (text.TcpKeepAlive, text.TcpKeepAliveTime, text.TcpKeepAliveInterval) = (true, 30, 5);
+        }
+
+        return text;
+    }
 
     private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder text, string name, ILoggerFactory? logs)
     {

@@ -37,7 +37,7 @@ public sealed class Outage
     /// <summary>Reads that were asked for while it lasted.</summary>
     /// <param name="after">How long after it had begun.</param>
     public IEnumerable<Exchange> ReadsDuring(TimeSpan after) =>
-        _exchanges.Where(e => !e.IsOrder && e.Asked > Began + after && e.Asked < Returned);
+        _exchanges.Where(e => e.IsCached && e.Asked > Began + after && e.Asked < Returned);
 
     public TimeSpan Longest => _exchanges.Max(exchange => exchange.Took);
 
@@ -49,10 +49,11 @@ public sealed class Outage
         Errors.Select(error => error.Answered - Returned).Append(TimeSpan.Zero).Max();
 
     /// <summary>Runs the traffic into it and on until everything is calm again, and checks the books.</summary>
-    public static async Task<Outage> RunAsync(OutageShop shop, string name, Func<Task> begin, TimeSpan length, Func<Task> end)
+    public static async Task<Outage> RunAsync(OutageShop shop, string name, Func<Task> begin, TimeSpan length, Func<Task> end, int clerks = 0)
     {
         var ct = TestContext.Current.CancellationToken;
-        await using var traffic = shop.Open();
+        await shop.WarmAsync();
+        await using var traffic = shop.Open(clerks);
         await Task.Delay(Warm, ct);
         var began = traffic.Now;
         await begin();
@@ -81,9 +82,12 @@ public sealed class Outage
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{_name}, {(Returned - Began).TotalSeconds:F1} s: {_exchanges.Count} requests, {string.Join(", ", statuses)}, "
-            + $"{_reconnections} reconnections; longest {Longest.TotalSeconds:F2} s; "
+            + $"{_reconnections} reconnections; longest {LongestOf(e => e.IsCached):F2} s cached, {LongestOf(e => e.IsOrder):F2} s order, "
+            + $"{LongestOf(e => !e.IsOrder && !e.IsCached):F2} s other; "
             + $"first order after {ToFirstOrder.TotalSeconds:F2} s, last error after {ToLastError.TotalSeconds:F2} s");
     }
+
+    private double LongestOf(Func<Exchange, bool> kind) => _exchanges.Where(kind).Select(e => e.Took.TotalSeconds).DefaultIfEmpty().Max();
 
     private static string Name(int status) => status switch
     {

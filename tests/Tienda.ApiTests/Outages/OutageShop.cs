@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Npgsql;
@@ -64,7 +66,7 @@ public sealed class OutageShop : IAsyncDisposable
         if (wired)
         {
             outage.PostgresWire = new Wire(new UnixDomainSocketEndPoint(Path.Combine(postgres.Server("").Host, ".s.PGSQL.5432")));
-            outage.RedisWire = new Wire(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, outage.Redis.Port));
+            outage.RedisWire = new Wire(new IPEndPoint(IPAddress.Loopback, outage.Redis.Port));
             outage._owned.AddRange([outage.PostgresWire, outage.RedisWire]);
             (all["POSTGRES_HOST"], all["POSTGRES_PORT"]) = ("127.0.0.1", $"{outage.PostgresWire.Port}");
             all["REDIS_PORT"] = $"{outage.RedisWire.Port}";
@@ -77,7 +79,7 @@ public sealed class OutageShop : IAsyncDisposable
     }
 
     /// <summary>Lets the guide's users loose on the shop.</summary>
-    public GuideTraffic Open() => new(Shop.Url, _products, _buyers);
+    public GuideTraffic Open(int clerks) => new(Shop.Url, _products, _buyers, clerks);
 
     /// <summary>What has to hold when everything is back and nobody asks any more.</summary>
     public async Task CheckAsync(GuideTraffic traffic)
@@ -95,7 +97,7 @@ public sealed class OutageShop : IAsyncDisposable
             }
         });
         await Books.CheckAsync(Shop.Database, _products.ToDictionary(id => id, _ => (long)Stock));
-        await HaveOrderedOnceAsync(traffic.Placed);
+        await HaveOrderedOnceAsync(traffic);
         await Eventually.HoldsAsync(
             async () => await Shop.Database.ValueAsync<long>(
                 """
@@ -124,6 +126,24 @@ public sealed class OutageShop : IAsyncDisposable
         }
     }
 
+    /// <summary>Asserts that every worker reports the database as down, and within two seconds.</summary>
+    public Task IsCriticalAsync() => EachWorkerAsync(async http =>
+    {
+        // A report is given again for a second.
+        await Task.Delay(TimeSpan.FromSeconds(1.1), TestContext.Current.CancellationToken);
+        var asked = Stopwatch.StartNew();
+        var report = await HealthAsync(http);
+        Assert.InRange(asked.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.Equal(("critical", "down"), ((string)report["status"]!, (string)report["checks"]!["database"]!["status"]!));
+    });
+
+    /// <summary>What one of the workers takes for the time of day.</summary>
+    public async Task<DateTimeOffset> ClockAsync()
+    {
+        using var answer = await Shop.Http.GottenAsync("/health/live");
+        return answer.Headers.Date!.Value;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var owned in Enumerable.Reverse(_owned))
@@ -143,28 +163,36 @@ public sealed class OutageShop : IAsyncDisposable
         var given = new Given(Shop.Http);
         _products = [.. (await Task.WhenAll(Enumerable.Range(0, Products).Select(_ => given.ProductAsync(Stock)))).Select(p => p.Id())];
         _buyers = [.. (await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => given.ClientAsync()))).Select(c => c.Id())];
-        await EachWorkerAsync(async http =>
-        {
-            foreach (var path in _products.Select(id => $"/products/{id}").Append("/products?skip=0&limit=20"))
-            {
-                await http.GetJsonAsync(path);
-            }
-        });
+        await WarmAsync();
     }
 
-    private async Task HaveOrderedOnceAsync(IReadOnlyDictionary<string, long> placed)
+    /// <summary>Sees to it that every worker has every answer.</summary>
+    public Task WarmAsync() => EachWorkerAsync(async http =>
     {
-        var orders = new List<long>();
-        await using var command = Shop.Database.CreateCommand("SELECT id_key FROM orders");
-        await using var row = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
-        while (await row.ReadAsync(TestContext.Current.CancellationToken))
+        foreach (var path in _products.Select(id => $"/products/{id}").Append("/products?skip=0&limit=20"))
         {
-            orders.Add(row.GetInt64(0));
+            await http.GetJsonAsync(path);
+        }
+    });
+
+    // Every order was insisted on until it was answered, so there is none beside those that were.
+    private async Task HaveOrderedOnceAsync(GuideTraffic traffic)
+    {
+        var orders = new Dictionary<string, long>();
+        await using var command = Shop.Database.CreateCommand(
+            $"SELECT key, order_id FROM idempotency_keys WHERE key LIKE '{traffic.Name}%'");
+        await using (var row = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken))
+        {
+            while (await row.ReadAsync(TestContext.Current.CancellationToken))
+            {
+                orders.Add(row.GetString(0), row.GetInt64(1));
+            }
         }
 
-        Assert.Equal(placed.Count, placed.Values.Distinct().Count());
-        // Every order was insisted on until it was answered, so there is none beside those.
-        Assert.Equal(placed.Values.Order(), orders.Order());
+        Assert.Equal(traffic.Placed.OrderBy(order => order.Key), orders.OrderBy(order => order.Key));
+        Assert.Equal(
+            await Shop.Database.ValueAsync<long>("SELECT count(*) FROM orders"),
+            await Shop.Database.ValueAsync<long>("SELECT count(DISTINCT order_id) FROM idempotency_keys"));
     }
 
     private async Task<bool> ShowsTheStockAsync(HttpClient http)
@@ -185,4 +213,14 @@ public sealed class OutageShop : IAsyncDisposable
 
         return shown.TrueForAll(product => (int)product["stock"]! == stock[product.Id()]);
     }
+}
+
+/// <summary>One shop for outages after each of which it has to be as before. There is a network between it and the servers.</summary>
+public sealed class SharedOutageShop : IAsyncLifetime
+{
+    public OutageShop Shop { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Shop = await OutageShop.OpenAsync(wired: true);
+
+    public ValueTask DisposeAsync() => Shop.DisposeAsync();
 }

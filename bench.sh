@@ -160,7 +160,7 @@ cache() {
     cd "$folder"
     # Nobody is refused, and everybody is counted.
     export RATE_LIMIT_CALLS=1000000 RATE_LIMIT_PERIOD=1 ADMIN_API_KEY="the-key-of-the-benchmark"
-    local log=$folder/log bare=$here/artifacts/bin/Bare/release/Bare.dll seconds=5 list="/products?skip=0&limit=20" detail=/products/7
+    local log=$folder/log bare=$here/artifacts/bin/Bare/release/Bare.dll seconds=3 list="/products?skip=0&limit=20" detail=/products/7
     local run path
     start
     get() { curl -sf -o /dev/null "$1"; curl -sif "$1"; }
@@ -178,31 +178,40 @@ cache() {
     figure() { # the sum of a metric over its tags
         curl -sf -H "X-API-Key: $ADMIN_API_KEY" "http://127.0.0.1:$port/metrics" | awk -v m="$1" '$1 ~ "^" m { n += $2 } END { printf "%.0f", n }'
     }
-    for run in 1 2; do
+    for run in 1 2 3 4; do
         shop "$list" > /dev/null; shop "$detail" > /dev/null
         for path in 1 2 3; do rate "http://127.0.0.1:$((port + path))/" > /dev/null; done
     done
+    # A second each in turn, because the machine's speed drifts from one second to the next; a run is the sum of several turns.
+    local turn turns=5 name
+    seconds=1
     for run in $(seq "$runs"); do
-        rate "http://127.0.0.1:$((port + 1))/" >> bare-list
-        shop "$list" >> shop-list
-        rate "http://127.0.0.1:$((port + 2))/" >> bare-detail
-        shop "$detail" >> shop-detail
-        shop "$list" -H "If-None-Match: $(etag list.answer)" >> shop-unchanged
-        rate "http://127.0.0.1:$((port + 3))/" >> bare-body
+        for turn in $(seq $turns); do
+            rate "http://127.0.0.1:$((port + 1))/" >> bare-list.turns
+            shop "$list" >> shop-list.turns
+            shop "$list" -H "If-None-Match: $(etag list.answer)" >> shop-unchanged.turns
+            rate "http://127.0.0.1:$((port + 3))/" >> bare-body.turns
+            rate "http://127.0.0.1:$((port + 2))/" >> bare-detail.turns
+            shop "$detail" >> shop-detail.turns
+        done
+        for name in bare-list shop-list shop-unchanged bare-body bare-detail shop-detail; do
+            awk -v turns=$turns '{ n += $1 } END { print int(n / turns) }' $name.turns >> $name
+            rm $name.turns
+        done
         local allocated requests
         allocated=$(figure dotnet_gc_heap_total_allocated_bytes_total) requests=$(figure 'tienda_cache_reads_total')
         shop "$list" > /dev/null
         allocated=$(($(figure dotnet_gc_heap_total_allocated_bytes_total) - allocated))
         echo $((allocated / ($(figure 'tienda_cache_reads_total') - requests))) >> allocated
     done
-    echo "| answers/s, 64 connections | median (range) | times bare Kestrel |"
+    echo "| answers/s, 64 connections | median (range) | times bare Kestrel, median of the runs (range) |"
     echo "| --- | --- | --- |"
     echo "| list of 20, bare Kestrel, same bytes | $(median < bare-list) | 1.00 |"
-    echo "| list of 20, bare Kestrel, the body alone | $(median < bare-body) | $(ratio bare-body bare-list) |"
-    echo "| list of 20, shop | $(median < shop-list) | $(ratio shop-list bare-list) |"
-    echo "| list of 20, shop, 304 | $(median < shop-unchanged) | $(ratio shop-unchanged bare-list) |"
+    echo "| list of 20, bare Kestrel, the body alone | $(median < bare-body) | $(paired bare-body bare-list) |"
+    echo "| list of 20, shop | $(median < shop-list) | $(paired shop-list bare-list) |"
+    echo "| list of 20, shop, 304 | $(median < shop-unchanged) | $(paired shop-unchanged bare-list) |"
     echo "| detail, bare Kestrel, same bytes | $(median < bare-detail) | 1.00 |"
-    echo "| detail, shop | $(median < shop-detail) | $(ratio shop-detail bare-detail) |"
+    echo "| detail, shop | $(median < shop-detail) | $(paired shop-detail bare-detail) |"
     echo
     echo "bytes allocated per answer: $(median < allocated); answers that were no hit: $(figure 'tienda_cache_reads_total{[^}]*result=.miss')"
 }
@@ -256,7 +265,9 @@ mix() {
         done
     done
 }
-# The median of one file over that of another.
+# The median of one file over that of another; and the median of what each run gives, for a machine whose speed drifts between runs.
 ratio() { echo "$(median < "$1" | cut -d' ' -f1) $(median < "$2" | cut -d' ' -f1)" | awk '{ printf "%.2f", $1 / $2 }'; }
+
+paired() { paste "$1" "$2" | awk '{ printf "%.3f\n", $1 / $2 }' | median; }
 
 "$what"

@@ -12,10 +12,12 @@ need_postgres
 need_nginx
 need_redis
 need_faketime
+need_deploy_tools
 trust_clone
 quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."
 quietly dotnet build Tienda.slnx -c Release --no-restore --nologo || fail "The build fails."
 quietly dotnet format Tienda.slnx --verify-no-changes --no-restore || fail "The format is not clean: run dotnet format."
+tests/mutants.sh --check >&2 || fail "A fault of tests/mutants.sh can no longer be made: its text has changed."
 
 # What tests have measured, beside whether they passed.
 log=$(mktemp) TEST_REPORT=$(mktemp)

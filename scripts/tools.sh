@@ -57,6 +57,22 @@ need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 # They set the clock of a shop.
 need_faketime() { need_server faketime /usr/bin/faketime faketime; }
 
+# What reads the files in deploy/ as those do who run them.
+need_deploy_tools() {
+    need_server docker-compose /usr/bin/docker-compose docker-compose
+    need_server Prometheus /usr/bin/promtool prometheus
+    need_server systemd /usr/bin/systemd-analyze systemd
+    command -v node >/dev/null || need_server Node.js /usr/bin/node nodejs
+    command -v npm >/dev/null || need_server npm /usr/bin/npm npm
+    # Whole only when its list is there.
+    local tools=artifacts/tools
+    cmp -s tests/tools/package-lock.json $tools/installed.json && cp tests/tools/dockerfile.js $tools && return
+    mkdir -p $tools
+    cp tests/tools/* $tools
+    quietly npm ci --prefix $tools --ignore-scripts --no-audit --no-fund || exit 1
+    cp $tools/package-lock.json $tools/installed.json
+}
+
 # need_server NAME BINARY PACKAGE, whose service has the package's name
 need_server() {
     [ -x "$2" ] && return

@@ -64,7 +64,7 @@ public static class Program
         app.UseCrossOrigin(settings);
         app.UseMiddleware<ConcurrencyLimit>();
         app.UseMiddleware<ClearFraming>();
-        app.UseExceptionHandler();
+        app.UseMiddleware<ExceptionProblems>();
         if (settings.RateLimitEnabled)
         {
             app.UseMiddleware<RateLimits>();
@@ -72,22 +72,23 @@ public static class Program
 
         app.UseMiddleware<Negotiation>();
         app.UseMiddleware<HeadRequests>();
-        app.UseMiddleware<CachedReads>();
+        app.UseMiddleware<CachedReads>(CachedFor.Strangers);
         app.UseStatusCodePages();
         app.UseRouting();
         app.UseAuthentication();
         app.UseMiddleware<BadCredentials>();
         app.UseAuthorization();
         app.UseMiddleware<OwnRateLimits>();
-        app.UseMiddleware<CachedReads>();
+        app.UseMiddleware<CachedReads>(CachedFor.Clients);
 
         app.MapShopPage();
         app.MapHealth();
         app.MapShopMetrics();
         app.MapApiDocumentation();
         app.MapProblemTypes();
-        app.MapSignIn();
-        var shop = app.MapGroup("").RepeatingReads(settings);
+        var database = app.MapGroup("").AddEndpointFilter<RouteGroupBuilder, Patience>();
+        database.MapSignIn();
+        var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();
         shop.MapCategories();
         shop.MapClients();

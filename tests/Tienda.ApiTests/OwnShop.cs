@@ -46,6 +46,20 @@ public sealed class OwnShop : IAsyncDisposable
         return new HeldRow(connection, transaction);
     }
 
+    /// <summary>How PostgreSQL would run a statement.</summary>
+    public async Task<string> PlanAsync(string sql)
+    {
+        await using var command = Database.CreateCommand("EXPLAIN " + sql);
+        await using var row = await command.ExecuteReaderAsync();
+        var lines = new List<string>();
+        while (await row.ReadAsync())
+        {
+            lines.Add(row.GetString(0));
+        }
+
+        return string.Join('\n', lines);
+    }
+
     /// <summary>Holds a product's row.</summary>
     public Task<HeldRow> HoldAsync(long productId) => HoldAsync($"SELECT FROM products WHERE id_key = {productId} FOR UPDATE");
 
@@ -94,6 +108,8 @@ public sealed class OwnShop : IAsyncDisposable
 /// <summary>An open transaction that holds a row.</summary>
 public sealed class HeldRow(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
 {
+    public Task CommitAsync() => transaction.CommitAsync();
+
     public async ValueTask DisposeAsync()
     {
         await transaction.DisposeAsync();

@@ -28,6 +28,9 @@ public sealed class PostgresWire : IAsyncDisposable
     /// <summary>The folder to give as the database's host.</summary>
     public string Host => _folder;
 
+    /// <summary>How long each answer is on its way.</summary>
+    public TimeSpan Delay { get; set; }
+
     /// <summary>Round trips since the last call.</summary>
     public int TakeRoundTrips() => Interlocked.Exchange(ref _roundTrips, 0);
 
@@ -75,12 +78,12 @@ public sealed class PostgresWire : IAsyncDisposable
             var server = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             await server.ConnectAsync(new UnixDomainSocketEndPoint(_server), _stop.Token);
             var connection = new Connection();
-            _ = ForwardAsync(client, server, sent => FromClient(connection, sent));
-            _ = ForwardAsync(server, client, _ => FromServer(connection));
+            _ = ForwardAsync(client, server, () => TimeSpan.Zero, sent => FromClient(connection, sent));
+            _ = ForwardAsync(server, client, () => Delay, _ => FromServer(connection));
         }
     }
 
-    private async Task ForwardAsync(Socket from, Socket to, Func<ReadOnlyMemory<byte>, WireTrap?> look)
+    private async Task ForwardAsync(Socket from, Socket to, Func<TimeSpan> delay, Func<ReadOnlyMemory<byte>, WireTrap?> look)
     {
         var buffer = new byte[64 * 1024];
         try
@@ -88,6 +91,7 @@ public sealed class PostgresWire : IAsyncDisposable
             while (await from.ReceiveAsync(buffer, _stop.Token) is > 0 and var length)
             {
                 await (_block?.Task ?? Task.CompletedTask);
+                await Task.Delay(delay(), _stop.Token);
                 if (look(buffer.AsMemory(0, length)) is { } trap && !await trap.PassAsync())
                 {
                     break;

@@ -74,6 +74,8 @@ public sealed class ShopApp : IAsyncLifetime
             DataFolder = Path.Combine(server.Host, Guid.NewGuid().ToString()),
             RateLimitEnabled = false,
             WrongPasswordsPerAddress = 1_000_000,
+            // Several shops in one process would be one in the figures of their pools.
+            PoolName = Guid.NewGuid().ToString(),
         };
         settings = adjust?.Invoke(settings) ?? settings;
         await using (var database = Tienda.Data.Database.CreateUnhurried(settings))

@@ -10,36 +10,41 @@ public sealed class TestPostgres : IAsyncDisposable
 {
     private static readonly bool IsRoot = Environment.UserName == "root";
 
-    private readonly string _folder;
+    private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
+    private readonly string _data;
+    private readonly int _maxConnections;
+    private string? _configuration;
 
-    private TestPostgres(string? parent = null)
-    {
-        _folder = parent is null ? Directory.CreateTempSubdirectory("tienda-test-").FullName : Path.Combine(parent, "server");
-        Directory.CreateDirectory(_folder);
-    }
+    private TestPostgres(int maxConnections, string? data = null) =>
+        (_maxConnections, _data) = (maxConnections, data ?? Path.Combine(_folder, "data"));
 
     /// <summary>What the server has to say.</summary>
     public string Log => File.ReadAllText(LogFile);
 
-    private string LogFile => Path.Combine(_folder, "log");
+    private bool IsOpen => File.Exists(Path.Combine(_data, "postmaster.pid"));
 
-    private string Options => $"-k {_folder} -c listen_addresses='' -c fsync=off -c max_connections=300";
+    private string LogFile => Path.Combine(_folder, "log");
 
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
-    /// <param name="parent">Where to make its folder, if not among temporary files.</param>
-    /// <param name="logMegabytes">Size of the files of its log; when one is full, room is needed for the next.</param>
-    public static async Task<TestPostgres> StartAsync(string? parent = null, int logMegabytes = 16)
+    /// <param name="configuration">Another file in the place of its own postgresql.conf.</param>
+    /// <param name="maxConnections">How many it takes at the same time, if that file does not say.</param>
+    /// <param name="data">Where it keeps its data, if that is not beside its socket.</param>
+    public static async Task<TestPostgres> StartAsync(string? configuration = null, int maxConnections = 300, string? data = null)
     {
-        var postgres = new TestPostgres(parent);
+        var postgres = new TestPostgres(maxConnections, data);
+        if (configuration is not null)
+        {
+            // Where the server's user can read it.
+            File.Copy(configuration, postgres._configuration = Path.Combine(postgres._folder, "postgresql.conf"));
+        }
+
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", postgres._folder);
         }
 
-        var data = Path.Combine(postgres._folder, "data");
-        await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-            $"--wal-segsize={logMegabytes}");
+        await AsPostgresAsync("initdb", "-D", postgres._data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
         await postgres.OpenAsync();
         return postgres;
     }
@@ -64,41 +69,46 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <summary>Begins a copy of this server that follows it, as a stand-by.</summary>
     public async Task<TestPostgres> CopyAsync()
     {
-        var copy = new TestPostgres();
+        var copy = new TestPostgres(_maxConnections);
         if (IsRoot)
         {
             await RunAsync("chown", "postgres", copy._folder);
         }
 
         await AsPostgresAsync(
-            "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", Path.Combine(copy._folder, "data"), "-R", "-X", "stream", "--no-sync",
+            "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", copy._data, "-R", "-X", "stream", "--no-sync",
             "--checkpoint=fast");
         await copy.OpenAsync();
         return copy;
     }
 
     /// <summary>Restarts it as an operator does; whoever is connected is thrown out.</summary>
-    public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", Path.Combine(_folder, "data"));
+    public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", _data);
 
     /// <summary>Makes a stand-by the server.</summary>
-    public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
+    public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", _data);
 
     /// <summary>Ends the server at once.</summary>
-    public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+    public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", _data);
 
-    /// <summary>Starts it if it has ended by itself.</summary>
-    public async Task OpenUnlessOpenAsync()
+    /// <summary>Waits until it answers; if it ends, or has ended, it is started.</summary>
+    public Task AnswersOrIsStartedAsync() => Eventually.HoldsAsync(async () =>
     {
+        if (!IsOpen)
+        {
+            await OpenAsync();
+        }
+
         try
         {
-            await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
-            await connection.OpenAsync();
+            await ExecuteAsync("SELECT 1");
+            return true;
         }
         catch (NpgsqlException)
         {
-            await AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "immediate", "-D", Path.Combine(_folder, "data"), "-l", LogFile, "-o", Options);
+            return false;
         }
-    }
+    });
 
     /// <summary>Copies one database into another, new one, by way of a dump.</summary>
     public async Task<PostgresServer> RestoreAsync(string from, string name)
@@ -110,23 +120,45 @@ public sealed class TestPostgres : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Makes a superuser who has to tell a password; whom a test begins with does not.</summary>
+    public async Task CreateUserAsync(string name, string password)
+    {
+        var rules = Path.Combine(_data, "pg_hba.conf");
+        await File.WriteAllTextAsync(rules, $"local all {name} scram-sha-256\n{await File.ReadAllTextAsync(rules)}");
+        await ExecuteAsync($"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'", "SELECT pg_reload_conf()");
+    }
+
     /// <summary>Makes an empty database.</summary>
-    public async Task<PostgresServer> CreateDatabaseAsync(string name)
+    /// <param name="created">What stands behind CREATE DATABASE, if it is more than the name.</param>
+    public async Task<PostgresServer> CreateDatabaseAsync(string created, string? name = null)
+    {
+        await ExecuteAsync($"CREATE DATABASE {created}");
+        return Server(name ?? created);
+    }
+
+    /// <summary>Says something to the server, in no database in particular.</summary>
+    public async Task ExecuteAsync(params string[] statements)
     {
         await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
-        await command.ExecuteNonQueryAsync();
-        return Server(name);
+        foreach (var statement in statements)
+        {
+            await using var command = new NpgsqlCommand(statement, connection);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 
     /// <summary>Starts it again after <see cref="StopAsync"/>.</summary>
-    public Task OpenAsync() => AsPostgresAsync(
-        "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", LogFile, "-o", Options);
+    public Task OpenAsync() => StartServerAsync();
+
+    private Task StartServerAsync() => AsPostgresAsync(
+        "pg_ctl", "start", "-w", "-D", _data, "-l", LogFile, "-o",
+        $"-k {_folder} -c listen_addresses='' -c fsync=off "
+        + (_configuration is null ? $"-c max_connections={_maxConnections}" : $"-c config_file={_configuration}"));
 
     public async ValueTask DisposeAsync()
     {
-        if (File.Exists(Path.Combine(_folder, "data", "postmaster.pid")))
+        if (IsOpen)
         {
             await StopAsync();
         }

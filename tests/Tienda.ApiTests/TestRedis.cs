@@ -13,19 +13,27 @@ public sealed class TestRedis : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private Process? _process;
+    private string[] _more = [];
 
-    public int Port { get; } = FreePort();
+    private TestRedis(string host, int port) => (Host, Port) = (host, port);
+
+    public string Host { get; }
+
+    public int Port { get; }
 
     /// <summary>The settings that lead a shop here.</summary>
     public Dictionary<string, string> Settings => new()
     {
-        ["REDIS_HOST"] = "127.0.0.1",
+        ["REDIS_HOST"] = Host,
         ["REDIS_PORT"] = Port.ToString(CultureInfo.InvariantCulture),
     };
 
-    public static async Task<TestRedis> StartAsync()
+    /// <param name="host">An address of this machine.</param>
+    /// <param name="port">A port, or null for any that is free.</param>
+    /// <param name="more">Arguments behind its own, which they override.</param>
+    public static async Task<TestRedis> StartAsync(string host = "127.0.0.1", int? port = null, params string[] more)
     {
-        var redis = new TestRedis();
+        var redis = new TestRedis(host, port ?? FreePort()) { _more = more };
         await redis.OpenAsync();
         return redis;
     }
@@ -35,7 +43,8 @@ public sealed class TestRedis : IAsyncDisposable
     {
         var port = Port.ToString(CultureInfo.InvariantCulture);
         _process = Process.Start(new ProcessStartInfo(
-            "/usr/bin/redis-server", ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "/dev/null"]));
+            "/usr/bin/redis-server",
+            ["--port", port, "--bind", Host, "--save", "", "--appendonly", "no", "--logfile", "/dev/null", .. _more]));
         for (var waited = Stopwatch.StartNew(); !await AnswersAsync(); await Task.Delay(20))
         {
             Assert.True(waited.Elapsed < Patience && !_process!.HasExited, "Redis does not start.");
@@ -43,7 +52,7 @@ public sealed class TestRedis : IAsyncDisposable
     }
 
     /// <summary>A client of its own, as an operator's.</summary>
-    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync($"127.0.0.1:{Port},allowAdmin=true");
+    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync($"{Host}:{Port},allowAdmin=true");
 
     /// <summary>Stops it where it stands: it takes connections and answers nothing.</summary>
     public Task PauseAsync() => TiendaProgram.SignalAsync("STOP", _process!.Id);
@@ -71,7 +80,7 @@ public sealed class TestRedis : IAsyncDisposable
         using var client = new TcpClient();
         try
         {
-            await client.ConnectAsync(IPAddress.Loopback, Port);
+            await client.ConnectAsync(Host, Port);
             await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
             var answer = new byte[7];
             await client.GetStream().ReadExactlyAsync(answer);

@@ -15,7 +15,10 @@ public sealed partial class ArchitectureTests
         "OrderStock.cs", "ClientErasure.cs", "ClientExport.cs", "CacheChanges.cs",
     ];
 
-    private static string Source { get; } = Path.Combine(Above(AppContext.BaseDirectory), "src", "Tienda");
+    /// <summary>The folder with Tienda.slnx, above the built tests.</summary>
+    internal static string Root { get; } = Above(AppContext.BaseDirectory);
+
+    private static string Source { get; } = Path.Combine(Root, "src", "Tienda");
 
     private static IEnumerable<string> Files => Directory.GetFiles(Source, "*.cs", SearchOption.AllDirectories);
 

@@ -7,8 +7,8 @@ using Tienda.Telemetry;
 namespace Tienda.Caching;
 
 /// <summary>
-/// The answers in this process, bounded in bytes. What is asked for again and again stays when something else is asked for once: the
-/// library keeps by frequency (W-TinyLFU, Einziger and others, 2017) and drops from those that were used only once first.
+/// The answers in this process, bounded in bytes. What is asked for again and again stays when something else is asked for once: what
+/// was asked for only once is dropped first (the segments of W-TinyLFU, Einziger and others, 2017).
 /// </summary>
 public sealed class AnswerMemory
 {

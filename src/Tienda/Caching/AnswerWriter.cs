@@ -14,7 +14,8 @@ public static class AnswerWriter
     private const string ForAdministrators = "private, no-cache";
 
     /// <param name="isPrivate">Whether others may see less.</param>
-    public static Task WriteAsync(HttpContext context, CacheEntry entry, bool isHit, bool isPrivate = false)
+    /// <param name="isCurrent">Whether it may be said of it that nothing has changed.</param>
+    public static Task WriteAsync(HttpContext context, CacheEntry entry, bool isHit, bool isPrivate = false, bool isCurrent = true)
     {
         var headers = context.Response.Headers;
         headers[HitHeader] = isHit ? "true" : "false";
@@ -32,11 +33,11 @@ public static class AnswerWriter
 
         if (entry.Total is { } total)
         {
-            headers["X-Total-Count"] = total;
+            headers[Page.TotalHeader] = total;
         }
 
         var request = context.Request.Headers;
-        if (request.IfNoneMatch is { Count: > 0 } known && Known(known, entry) is { } etag)
+        if (isCurrent && request.IfNoneMatch is { Count: > 0 } known && Known(known, entry) is { } etag)
         {
             headers.ETag = etag;
             context.Response.StatusCode = StatusCodes.Status304NotModified;

@@ -11,9 +11,6 @@ public sealed class CacheClock(TimeProvider time)
     /// <summary>Answers are given only for so long after the log was last asked; no mishap hides a change for longer.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(1.5);
 
-    // From here on the log is out of reach rather than late.
-    private const int FailuresOfAnOutage = 2;
-
     private const int MostEarly = 10_000;
 
     // Transactions that a server can end between two looks. A higher id is nobody's, and no look would ever show it.
@@ -30,7 +27,8 @@ public sealed class CacheClock(TimeProvider time)
     private long _version;
     private long _leaseBegan;
     private bool _leased;
-    private int _failures;
+    private bool _isOut;
+    private bool _isUnreadable;
     private TaskCompletionSource _look = NewLook();
 
     /// <summary>What the log was last seen to be; the next look begins there. Null if it has to be read from the start.</summary>
@@ -40,7 +38,10 @@ public sealed class CacheClock(TimeProvider time)
     public bool IsLeased => Volatile.Read(ref _leased) && time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) <= Lease;
 
     /// <summary>Whether the database does not answer, rather than this process being late.</summary>
-    public bool IsCutOff => Volatile.Read(ref _failures) >= FailuresOfAnOutage && !IsLeased;
+    public bool IsCutOff => Volatile.Read(ref _isOut) && !IsLeased;
+
+    /// <summary>Whether the database has no log because it is a stand-by: everything can be read, and nothing kept.</summary>
+    public bool IsUnreadable => Volatile.Read(ref _isUnreadable);
 
     /// <summary>Ends when the log has been asked once more, with or without success.</summary>
     public Task NextLook => Volatile.Read(ref _look).Task;
@@ -49,12 +50,17 @@ public sealed class CacheClock(TimeProvider time)
     public TimeSpan SinceLease => Volatile.Read(ref _leased) ? time.GetElapsedTime(Volatile.Read(ref _leaseBegan)) : TimeSpan.MaxValue;
 
     /// <summary>
+    /// Whether the answer was found to hold, and nothing was heard since: everything that is applied, and every look at the log, changes
+    /// the version afterwards.
+    /// </summary>
+    public bool IsKnownToHold(CacheEntry entry) => Volatile.Read(ref entry.HeldAt) == Volatile.Read(ref _version);
+
+    /// <summary>
     /// Whether the answer contains every change that this process has heard of. Once false, it stays false. Before it is given,
     /// <see cref="IsLeased"/> has to hold as well.
     /// </summary>
     public bool Holds(CacheEntry entry)
     {
-        // Everything that is applied changes the version afterwards, so what was looked at under this one is looked at once.
         var version = Volatile.Read(ref _version);
         if (Volatile.Read(ref entry.HeldAt) == version)
         {
@@ -93,7 +99,8 @@ public sealed class CacheClock(TimeProvider time)
     {
         lock (_gate)
         {
-            Volatile.Write(ref _failures, 0);
+            Volatile.Write(ref _isOut, false);
+            Volatile.Write(ref _isUnreadable, false);
             if (poll.Since != Polled || started <= _notBefore || _early.Exists(early => IsNewer(early, poll, started)))
             {
                 // While it was under way, this clock began anew.
@@ -189,9 +196,13 @@ public sealed class CacheClock(TimeProvider time)
         }
     }
 
-    public void NoteFailure()
+    /// <summary>A look has failed.</summary>
+    /// <param name="isOutage">Whether the database did not answer it.</param>
+    /// <param name="isUnreadable">Whether the server answered that it has no log.</param>
+    public void NoteFailure(bool isOutage, bool isUnreadable = false)
     {
-        Interlocked.Increment(ref _failures);
+        Volatile.Write(ref _isOut, isOutage || Volatile.Read(ref _isOut));
+        Volatile.Write(ref _isUnreadable, isUnreadable);
         EndLook();
     }
 

@@ -20,14 +20,14 @@ public sealed class CacheLead
 /// Makes an entry of what a cacheable endpoint has read, keeps it if that is wanted, and answers with it: so every answer of the endpoint
 /// has its ETag, whoever asks.
 /// </summary>
-public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) : IEndpointFilter
+public sealed class CacheFilter(ResponseCache cache, CacheClock clock, Hosting.Settings settings) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
         var fill = http.RequestServices.GetRequiredService<CacheFill>();
         var lead = http.RequestServices.GetRequiredService<CacheLead>();
-        fill.IsWanted = lead.Flight is not null;
+        fill.IsWanted = lead.Flight is not null && !clock.IsUnreadable;
 
         var result = await next(context);
         result = result is INestedHttpResult nested ? nested.Result : result;
@@ -53,7 +53,7 @@ public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) 
             IPage list => (list.ToJson(), null, list),
             IValueHttpResult { Value: { } record } =>
                 (JsonSerializer.SerializeToUtf8Bytes(record, record.GetType(), TiendaJson.Wire), null, null),
-            Problem { StatusCode: StatusCodes.Status404NotFound } missing when fill.Snapshot is not null => ([], missing.Detail, null),
+            Problem { StatusCode: StatusCodes.Status404NotFound } missing => ([], missing.Detail, null),
             _ => default((byte[]?, string?, IPage?)),
         };
         if (body is null)
@@ -80,7 +80,7 @@ public sealed class CacheFilter(ResponseCache cache, Hosting.Settings settings) 
 public static class CacheSetup
 {
     public static IServiceCollection AddResponseCache(this IServiceCollection services, Hosting.Settings settings) => services
-        .AddSingleton(_ => CacheLog.Open(settings))
+        .AddSingleton(services => CacheLog.Open(settings, services.GetRequiredService<ConnectionPools>()))
         .AddSingleton<CacheClock>()
         .AddSingleton<CacheChanges>()
         .AddSingleton<AnswerMemory>()

@@ -62,6 +62,16 @@ public static class CacheKey
     /// <summary>Whether the answer is one of categories, which are kept longer.</summary>
     public static bool IsOfCategories(string key) => key.StartsWith("categories:", StringComparison.Ordinal);
 
+    /// <summary>The route of a path that may be answered from the cache, as the documentation writes it; null for another path.</summary>
+    public static string? RouteOf(ReadOnlySpan<char> path)
+    {
+        path = path is [.., '/'] ? path[..^1] : path;
+        return TakePrefix(ref path, "/products")
+            ? path.Length == 0 ? "/products" : path.EndsWith("/reviews") ? "/products/{id_key}/reviews" : "/products/{id_key}"
+            : TakePrefix(ref path, "/categories") ? path.Length == 0 ? "/categories" : "/categories/{id_key}"
+            : null;
+    }
+
     /// <summary>The URL of the next page of a list: the same request, as its name has it, with another place to begin.</summary>
     public static string NextUrl(string key, Cursor next)
     {
@@ -162,7 +172,10 @@ public static class CacheKey
         2 => value.Length <= LongestText && !value.ContainsAnyExcept(Base64Url) ? value : default,
         3 => value is "exact" ? value : default,
         4 => IsId(value) ? value : default,
-        5 or 6 => Money.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var price) ? price.ToString() : default,
+        // A plus sign is a blank in a query.
+        5 or 6 => !value.Contains('+') && Money.TryParse(value.ToString(), CultureInfo.InvariantCulture, out var price)
+            ? price.ToString()
+            : default,
         7 => value is "true" or "false" ? value : default,
         Search => Decoded(value),
         _ => IsSort(value) ? value : default,

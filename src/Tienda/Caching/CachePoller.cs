@@ -8,14 +8,22 @@ namespace Tienda.Caching;
 /// a minute it forgets what is older than ten minutes.
 /// </summary>
 public sealed partial class CachePoller(
-    CacheLog log, CacheClock clock, OpenConnections connections, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger)
+    CacheLog log, CacheClock clock, ConnectionPools pools, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly LogHorizon _horizon = new(time);
+    // A look that is given up later than this was not held up by the database alone, but by a process that did not get to run.
+    private static readonly TimeSpan OnTime = Patience + TimeSpan.FromMilliseconds(300);
+
+    // A log that is another one at every look can wait until the next.
+    private const int MostAttempts = 3;
+
+    private LogHorizon _horizon = new(time);
+    private string? _incarnation;
     private bool _isAway;
+    private bool _wasCutOff;
 
     /// <summary>The log is read before the first request is.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -42,51 +50,60 @@ public sealed partial class CachePoller(
 
     private async Task LookAsync(CancellationToken ct)
     {
+        var started = time.GetTimestamp();
         try
         {
-            LogPoll poll;
-            long started;
-            do
+            for (var attempt = 0; attempt < MostAttempts; attempt++)
             {
                 started = time.GetTimestamp();
-                // Not cancelled: to do that, the driver would wait for the server once more.
-                poll = await log.PollAsync(clock.Polled, CancellationToken.None).WaitAsync(Patience, time, ct);
+                var poll = await WithinPatienceAsync(patience => log.PollAsync(clock.Polled, patience), ct);
                 metrics.NoteEvents(CacheMetrics.FromLog, poll.Events.Count);
-            }
-            while (!clock.Take(poll, started));
-
-            Note(away: null);
-            if (_horizon.Note(poll.Snapshot) is { } below)
-            {
-                await PruneAsync(below, ct);
+                if (clock.Take(poll, started))
+                {
+                    Note(away: null);
+                    await PruneAsync(poll, ct);
+                    return;
+                }
             }
         }
-        catch (Exception failure) when (IsOfDatabase(failure, ct))
+        catch (Exception failure) when (!ct.IsCancellationRequested)
         {
-            clock.NoteFailure();
+            var failed = DatabaseFailure.Read(failure);
+            clock.NoteFailure(
+                isOutage: IsOutage(failure, failed) && time.GetElapsedTime(started) <= OnTime,
+                isUnreadable: failed is { IsStandBy: true });
+            _wasCutOff |= clock.IsCutOff;
             Note(failure.Message);
-            if (clock.IsCutOff)
-            {
-                connections.NoteAway();
-            }
         }
     }
 
-    private async Task PruneAsync(ulong below, CancellationToken ct)
+    private async Task PruneAsync(LogPoll poll, CancellationToken ct)
     {
-        try
+        if (poll.Incarnation != _incarnation)
         {
-            await log.PruneAsync(below, CancellationToken.None).WaitAsync(Patience, time, ct);
+            // The transactions of another log are no measure for this one.
+            (_horizon, _incarnation) = (new LogHorizon(time), poll.Incarnation);
         }
-        catch (Exception failure) when (IsOfDatabase(failure, ct))
+
+        if (_horizon.Note(poll.Snapshot) is { } below)
         {
-            // Nothing depends on it, and in a minute it is tried again.
-            Log.NotPruned(logger, failure.Message);
+            await WithinPatienceAsync(async patience =>
+            {
+                await log.PruneAsync(below, patience);
+                return true;
+            }, ct);
         }
     }
 
-    private static bool IsOfDatabase(Exception failure, CancellationToken ct) => !ct.IsCancellationRequested
-        && (failure is OperationCanceledException or TimeoutException || DatabaseFailure.Read(failure) is not null);
+    private async Task<T> WithinPatienceAsync<T>(Func<CancellationToken, Task<T>> act, CancellationToken ct)
+    {
+        await using var patience = new Deadline(Patience, time, ct);
+        return await act(patience.Token);
+    }
+
+    // Whoever is refused (for too many connections, say) is not cut off: others may be reading and writing. A stand-by is there, too.
+    private static bool IsOutage(Exception failure, DatabaseFailure? failed) => failure is OperationCanceledException or TimeoutException
+        || failed is { IsConnectionLost: true } or { IsTimeout: true };
 
     private void Note(string? away)
     {
@@ -103,7 +120,12 @@ public sealed partial class CachePoller(
         else
         {
             Log.Back(logger);
-            connections.NoteBack();
+            if (_wasCutOff)
+            {
+                _wasCutOff = false;
+                // Connections of before may lead nowhere, and each would hold up a request until that is noticed.
+                pools.Clear();
+            }
         }
     }
 
@@ -111,9 +133,6 @@ public sealed partial class CachePoller(
     {
         [LoggerMessage(LogLevel.Warning, "The log of changes cannot be read, so cached answers are not given as fresh: {Reason}")]
         public static partial void Away(ILogger logger, string reason);
-
-        [LoggerMessage(LogLevel.Warning, "The log of changes cannot be shortened: {Reason}")]
-        public static partial void NotPruned(ILogger logger, string reason);
 
         [LoggerMessage(LogLevel.Information, "The log of changes is read again.")]
         public static partial void Back(ILogger logger);

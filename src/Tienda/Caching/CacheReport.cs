@@ -24,6 +24,7 @@ public sealed class CacheReport(CacheMetrics metrics, AnswerMemory memory, Cache
             StaleHits = stale,
             Misses = misses,
             StaleRejections = metrics.Rejections,
+            Renewals = metrics.Renewals,
             Fills = metrics.Fills,
             Events = metrics.Events,
             PollLagMs = lag == TimeSpan.MaxValue ? null : Math.Round(lag.TotalMilliseconds),

@@ -1,17 +1,28 @@
 using System.Globalization;
 using Microsoft.Net.Http.Headers;
+using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Http;
 using Tienda.Security;
 using Tienda.Telemetry;
 
 namespace Tienda.Caching;
 
+/// <summary>Whom the cache answers at a place of the pipeline.</summary>
+public enum CachedFor
+{
+    /// <summary>Requests without credentials, before routing, which is where an answer costs nothing but its bytes.</summary>
+    Strangers,
+
+    /// <summary>Signed-in clients, behind authentication.</summary>
+    Clients,
+}
+
 /// <summary>
-/// Answers cacheable reads from the cache. It stands in the pipeline twice: before routing for requests without credentials, which is where
-/// an answer costs nothing but its bytes, and behind authentication for signed-in clients. Administrators, who see more, are always
-/// answered by the database.
+/// Answers cacheable reads from the cache. It stands in the pipeline twice. Administrators, who see more, are always answered by the
+/// database.
 /// </summary>
-public sealed class CachedReads(RequestDelegate next, ResponseCache cache, CacheMetrics metrics, Settings settings)
+public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCache cache, CacheMetrics metrics, Settings settings)
 {
     // What takes longer may be under way on a connection from which nothing will ever come.
     private static readonly TimeSpan FlightPatience = TimeSpan.FromSeconds(3);
@@ -19,7 +30,7 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        if (!HttpMethods.IsGet(request.Method) || !IsHere(context))
+        if (!HttpMethods.IsGet(request.Method) || !IsMeant(context))
         {
             return next(context);
         }
@@ -31,23 +42,38 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
             return next(context);
         }
 
-        if (cache.Find(key, out var stale) is { } entry)
+        if (cache.Find(key, isCounted: true, out var age) is { } entry)
         {
-            return GiveAsync(context, entry, CacheResult.Memory, stale);
+            return GiveAsync(context, entry, CacheResult.Memory, age);
         }
 
         return MissAsync(context, key.ToString());
     }
 
-    // Whether this is the place in the pipeline where the request is to be answered.
-    private bool IsHere(HttpContext context)
+    private bool IsMeant(HttpContext context)
     {
-        var isBeforeRouting = context.GetEndpoint() is null;
-        var isAnonymous = !settings.AuthEnabled || !Authentication.HasCredentials(context.Request);
-        return isBeforeRouting ? isAnonymous : !isAnonymous && !context.User.IsAdministrator;
+        var isStranger = !settings.AuthEnabled || !Authentication.HasCredentials(context.Request);
+        return whom == CachedFor.Strangers ? isStranger : !isStranger && !context.User.IsAdministrator;
     }
 
     private async Task MissAsync(HttpContext context, string key)
+    {
+        try
+        {
+            await ReadAsync(context, key);
+        }
+        catch (Exception failure) when (IsOutage(failure) && !context.Response.HasStarted)
+        {
+            if (cache.FindOld(key) is not { } old)
+            {
+                throw;
+            }
+
+            await GiveAsync(context, old.Entry, CacheResult.Stale, old.Age);
+        }
+    }
+
+    private async Task ReadAsync(HttpContext context, string key)
     {
         var arrival = cache.LastFlight;
         if (await cache.FindBeyondDoubtAsync(key, context.RequestAborted) is ({ } kept, var since))
@@ -73,13 +99,7 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
 
             if (await flight.Landed.Task is not { } entry)
             {
-                // Nothing that can be shared; so nobody waits for anybody. While the database is away, there may be an old answer.
-                if (cache.FindAgain(key, out var stale) is { } old)
-                {
-                    await GiveAsync(context, old, CacheResult.Memory, stale);
-                    return;
-                }
-
+                // Nothing that can be shared; so nobody waits for anybody.
                 metrics.Note(CacheResult.Miss);
                 await next(context);
                 return;
@@ -88,7 +108,7 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
             // If not, something changed while it was read, and it may not be in it. The next flight begins later than this request.
             if (cache.ForLatecomer(entry, flight, arrival) is { } shared)
             {
-                await GiveAsync(context, shared, CacheResult.Shared, null);
+                await GiveAsync(context, shared, CacheResult.Shared);
                 return;
             }
         }
@@ -100,17 +120,17 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
         try
         {
             // Another flight may have landed since this request looked.
-            var (level, entry) = (CacheResult.Memory, cache.FindAgain(key, out var stale));
+            var (level, entry) = (CacheResult.Memory, cache.Find(key, isCounted: false, out var age));
             if (entry is null)
             {
                 level = CacheResult.Redis;
-                (entry, stale) = await cache.FindInRedisAsync(key);
+                (entry, age) = await cache.FindInRedisAsync(key);
             }
 
             if (entry is not null)
             {
-                cache.Land(key, flight, stale is null ? entry : null);
-                await GiveAsync(context, entry, level, stale);
+                cache.Land(key, flight, age is null ? entry : null);
+                await GiveAsync(context, entry, level, age);
                 return;
             }
 
@@ -121,6 +141,12 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
             context.RequestAborted = CancellationToken.None;
             await next(context);
         }
+        catch (Exception failure) when (IsOutage(failure))
+        {
+            // Each of those who wait would find out the same, after waiting as long again.
+            cache.LandFailed(key, flight, failure);
+            throw;
+        }
         finally
         {
             context.RequestAborted = aborted;
@@ -128,16 +154,19 @@ public sealed class CachedReads(RequestDelegate next, ResponseCache cache, Cache
         }
     }
 
-    private Task GiveAsync(HttpContext context, CacheEntry entry, CacheResult result, TimeSpan? stale)
+    private static bool IsOutage(Exception failure) =>
+        failure is BusyException || DatabaseFailure.Read(failure) is { IsOutage: true };
+
+    private Task GiveAsync(HttpContext context, CacheEntry entry, CacheResult result, TimeSpan? age = null)
     {
-        metrics.Note(stale is null ? result : CacheResult.Stale);
-        if (stale is { } since)
+        metrics.Note(age is null ? result : CacheResult.Stale);
+        if (age is { } since)
         {
             // RFC 9111 5.1; RFC 7234 5.5.1, which clients of this system still read.
             context.Response.Headers.Age = ((long)since.TotalSeconds).ToString(CultureInfo.InvariantCulture);
             context.Response.Headers[HeaderNames.Warning] = "110 - \"Response is Stale\"";
         }
 
-        return AnswerWriter.WriteAsync(context, entry, isHit: true);
+        return AnswerWriter.WriteAsync(context, entry, isHit: true, isCurrent: age is null);
     }
 }

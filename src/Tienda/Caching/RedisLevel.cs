@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using StackExchange.Redis;
 using Tienda.Data;
 using Tienda.Hosting;
 
@@ -29,9 +28,8 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
     public void Set(string key, CacheEntry entry)
     {
         var left = TimeSpan.FromMilliseconds(entry.ExpiresAt) - (time.GetUtcNow() - DateTimeOffset.UnixEpoch);
-        if (entry.Body.Length <= LargestBody && left > TimeSpan.Zero && redis.Database is { } database)
+        if (entry.Body.Length <= LargestBody && left > TimeSpan.Zero && redis.Database is not null && redis.Set(key, Write(entry), left))
         {
-            database.StringSet(key, Write(entry), left, flags: CommandFlags.FireAndForget);
             entry.SharedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         }
     }

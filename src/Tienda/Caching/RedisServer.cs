@@ -12,6 +12,8 @@ public sealed partial class RedisServer : IAsyncDisposable
     /// <summary>How long a request may wait for an answer. A server that takes longer is left alone for <see cref="Pause"/>.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
 
+    private const string WrongType = "WRONGTYPE";
+
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
 
@@ -58,6 +60,11 @@ public sealed partial class RedisServer : IAsyncDisposable
             NoteSlow(false);
             return answer;
         }
+        catch (RedisServerException refused) when (refused.Message.StartsWith(WrongType, StringComparison.Ordinal))
+        {
+            // Somebody has put something else there. The server is well, and what is set next takes its place.
+            return null;
+        }
         catch (Exception away) when (away is RedisException or TimeoutException or ObjectDisposedException)
         {
             Volatile.Write(ref _pausedUntil, _time.GetTimestamp() + (long)(Pause.TotalSeconds * _time.TimestampFrequency));
@@ -85,9 +92,31 @@ public sealed partial class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a message and forgets it.</summary>
-    public void Tell(string channel, string message) =>
-        Database?.Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget);
+    /// <summary>Sends a message and forgets it; also while requests do not ask, because nobody waits for it.</summary>
+    public void Tell(string channel, string message) => Try(
+        ConnectedDatabase, database => database.Publish(RedisChannel.Literal(channel), message, CommandFlags.FireAndForget));
+
+    /// <summary>Keeps a value for a while, unless the server is away. Nobody waits for it.</summary>
+    /// <returns>Whether it was sent.</returns>
+    public bool Set(string key, byte[] value, TimeSpan time) => Try(
+        Database, database => database.StringSet(key, value, time, flags: CommandFlags.FireAndForget));
+
+    private static bool Try(IDatabase? database, Action<IDatabase> act)
+    {
+        try
+        {
+            if (database is not null)
+            {
+                act(database);
+            }
+
+            return database is not null;
+        }
+        catch (Exception away) when (away is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
 
     private ConnectionMultiplexer Connected => _connecting!.GetAwaiter().GetResult();
 
@@ -104,6 +133,11 @@ public sealed partial class RedisServer : IAsyncDisposable
             var asked = Stopwatch.GetTimestamp();
             await database.PingAsync().WaitAsync(PingPatience);
             return Math.Round(Stopwatch.GetElapsedTime(asked).TotalMilliseconds, 2);
+        }
+        catch (RedisServerException refused) when (refused.Message.StartsWith(WrongType, StringComparison.Ordinal))
+        {
+            // Somebody has put something else there. The server is well, and what is set next takes its place.
+            return null;
         }
         catch (Exception away) when (away is RedisException or TimeoutException)
         {

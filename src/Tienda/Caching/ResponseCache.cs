@@ -22,32 +22,26 @@ public sealed class ResponseCache(
     public long LastFlight => Volatile.Read(ref _lastFlight);
 
     /// <summary>The answer in memory, if it can be given.</summary>
-    /// <param name="stale">How long nothing has been heard of the database, if it may be given only because of that; else null.</param>
-    public CacheEntry? Find(ReadOnlySpan<char> key, out TimeSpan? stale)
+    /// <param name="isCounted">Whether an answer that no longer holds is counted as such.</param>
+    /// <param name="age">How long nothing has been heard of the database, if it may be given only because of that; else null.</param>
+    public CacheEntry? Find(ReadOnlySpan<char> key, bool isCounted, out TimeSpan? age)
     {
-        stale = null;
-        return memory.TryGet(key, out var entry) ? Current(key, entry, CacheResult.Memory, out stale) : null;
-    }
-
-    /// <summary>The same a moment later, for a request that was already counted.</summary>
-    public CacheEntry? FindAgain(string key, out TimeSpan? stale)
-    {
-        stale = null;
-        return memory.TryGet(key, out var entry) ? Current(key, entry, null, out stale) : null;
+        age = null;
+        return memory.TryGet(key, out var entry) ? Current(key, entry, isCounted ? CacheResult.Memory : null, out age) : null;
     }
 
     /// <summary>
     /// The same when it is known whether the database answers. Between the end of a lease and the discovery that it does not, an answer in
     /// which nothing has changed would otherwise be read anew by all who ask for it, from a database that may never answer.
     /// </summary>
-    public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindBeyondDoubtAsync(string key, CancellationToken ct)
+    public async Task<(CacheEntry? Entry, TimeSpan? Age)> FindBeyondDoubtAsync(string key, CancellationToken ct)
     {
         for (var began = time.GetTimestamp(); time.GetElapsedTime(began) < LongestDoubt;)
         {
             var look = clock.NextLook;
-            if (FindAgain(key, out var stale) is { } entry)
+            if (Find(key, isCounted: false, out var age) is { } entry)
             {
-                return (entry, stale);
+                return (entry, age);
             }
 
             if (clock.IsLeased || clock.IsCutOff || !memory.TryGet(key, out var kept) || UpToDate(kept) is null)
@@ -63,15 +57,28 @@ public sealed class ResponseCache(
     }
 
     /// <summary>The answer in Redis, if it can be given; it is kept in memory then.</summary>
-    public async Task<(CacheEntry? Entry, TimeSpan? Stale)> FindInRedisAsync(string key)
+    public async Task<(CacheEntry? Entry, TimeSpan? Age)> FindInRedisAsync(string key)
     {
-        if (await redis.GetAsync(key) is not { } entry || Current(key, entry, CacheResult.Redis, out var stale) is not { } current)
+        if (await redis.GetAsync(key) is not { } entry || Current(key, entry, CacheResult.Redis, out var age) is not { } current)
         {
             return default;
         }
 
         memory.Set(key, current);
-        return (current, stale);
+        return (current, age);
+    }
+
+    /// <summary>
+    /// The last answer, for a read that the database has just failed to make; unless something in it is known to have changed, or it is
+    /// older than CACHE_STALE_IF_ERROR allows.
+    /// </summary>
+    public (CacheEntry Entry, TimeSpan Age)? FindOld(string key)
+    {
+        var age = clock.IsLeased ? TimeSpan.Zero : clock.SinceLease;
+        return settings.Cache.StaleIfErrorSeconds > 0 && age.TotalSeconds <= settings.Cache.StaleIfErrorSeconds
+            && memory.TryGet(key, out var entry) && UpToDate(entry) is { } current
+                ? (current, age)
+                : null;
     }
 
     /// <summary>Keeps an answer that was just read, unless something in it has changed since.</summary>
@@ -114,21 +121,38 @@ public sealed class ResponseCache(
         flight.Landed.TrySetResult(entry);
     }
 
+    /// <summary>Ends a flight that the database has failed; so it has for all who wait for it.</summary>
+    public void LandFailed(string key, Flight flight, Exception failure)
+    {
+        _flights.TryRemove(new KeyValuePair<string, Flight>(key, flight));
+        if (flight.Landed.TrySetException(failure))
+        {
+            // There may be nobody who waits.
+            _ = flight.Landed.Task.Exception;
+        }
+    }
+
     /// <summary>What a flight brought, if it can be given to a request that came when the flight was already under way.</summary>
     public CacheEntry? ForLatecomer(CacheEntry entry, Flight flight, long lastFlightAtArrival) =>
         flight.Number > lastFlightAtArrival ? entry
         : clock.IsLeased && entry.Stamp is not null ? UpToDate(entry)
         : null;
 
-    private CacheEntry? Current(ReadOnlySpan<char> key, CacheEntry entry, CacheResult? level, out TimeSpan? stale)
+    private CacheEntry? Current(ReadOnlySpan<char> key, CacheEntry entry, CacheResult? level, out TimeSpan? age)
     {
-        stale = null;
+        age = null;
+        // Most answers are asked for many times between two looks at the log. Whether they are too old is looked at once.
+        if (clock.IsKnownToHold(entry) && clock.IsLeased)
+        {
+            return entry;
+        }
+
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         if (!clock.IsLeased)
         {
             // The database is away, and nobody can say whether anything has changed.
-            stale = clock.SinceLease;
-            if (!clock.IsCutOff || stale.Value.TotalSeconds > settings.Cache.StaleIfErrorSeconds)
+            age = clock.SinceLease;
+            if (!clock.IsCutOff || age.Value.TotalSeconds > settings.Cache.StaleIfErrorSeconds)
             {
                 return null;
             }
@@ -157,7 +181,7 @@ public sealed class ResponseCache(
     {
         metrics.NoteRenewal();
         memory.Set(key, renewed);
-        if (Math.Abs(now - renewed.SharedAt) >= MillisecondsBetweenShares)
+        if (now - renewed.SharedAt >= MillisecondsBetweenShares)
         {
             redis.Set(key, renewed);
         }

@@ -43,31 +43,49 @@ public sealed record LogPoll(
 /// <summary>
 /// The log of changes (Data/Migrations/0006_log_cache_events.sql), read on a connection of its own, so that it never waits behind requests.
 /// </summary>
-public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
+/// <param name="pools">Emptied when the connection turns out to be broken, as others will be; null for DB_POOL_PRE_PING=false.</param>
+public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools = null) : IAsyncDisposable
 {
-    // One statement has one snapshot: what is not in it is asked for the next time.
+    // So many events are read at the start; with an older answer in Redis a process begins without it.
+    private const int MostAtFirst = 50_000;
+
+    // One statement has one snapshot: what is not in it is asked for the next time. What the snapshot before did not show was not assigned
+    // then, or was running: both are found by their ids, however long a transaction stays open.
     private const string Look =
         """
         SELECT n.snapshot::text, n.incarnation, n.pruned_below, e.xid, e.tags, e.stock_changes
-        FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 AND NOT pg_visible_in_snapshot(e.xid, $2::text::pg_snapshot)
+        FROM cache_now n LEFT JOIN cache_events e ON e.xid >= $1 OR e.xid = ANY($2::text::xid8[])
         """;
 
-    // A snapshot that shows nothing.
-    private static readonly Snapshot Nothing = new(1, 1, []);
+    private const string FirstLook =
+        """
+        WITH latest AS (SELECT xid FROM cache_events ORDER BY xid DESC OFFSET $1 LIMIT 1)
+        SELECT n.snapshot::text, n.incarnation, greatest(n.pruned_below, l.xid), e.xid, e.tags, e.stock_changes
+        FROM cache_now n LEFT JOIN latest l ON true LEFT JOIN cache_events e ON e.xid >= coalesce(l.xid, '0')
+        """;
 
-    public static CacheLog Open(Settings settings) => new(Database.CreateCacheLog(settings));
+    public static CacheLog Open(Settings settings, ConnectionPools? pools = null) =>
+        new(Database.CreateCacheLog(settings), settings.PoolPrePing ? pools : null);
 
     /// <summary>Reads what was committed since a snapshot, or all that is there if there is none.</summary>
     public async Task<LogPoll> PollAsync(Snapshot? since, CancellationToken ct)
     {
-        for (; ; )
+        try
         {
-            if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+            for (; ; )
             {
-                return poll;
-            }
+                if (await LookAsync(since, ct) is { } poll && IsOfThisServer(poll))
+                {
+                    return poll;
+                }
 
-            await BeginAnewAsync(ct);
+                await BeginAnewAsync(ct);
+            }
+        }
+        catch (Exception broken) when (DatabaseFailure.Read(broken) is { IsConnectionLost: true })
+        {
+            pools?.Clear();
+            throw;
         }
     }
 
@@ -87,8 +105,9 @@ public sealed class CacheLog(NpgsqlDataSource connection) : IAsyncDisposable
 
     private async Task<LogPoll?> LookAsync(Snapshot? since, CancellationToken ct)
     {
-        var seen = since ?? Nothing;
-        await using var command = connection.CreateCommand(Look).With(seen.Xmin).With(seen.ToString());
+        await using var command = since is null
+            ? connection.CreateCommand(FirstLook).With(MostAtFirst)
+            : connection.CreateCommand(Look).With(since.Xmax).With($"{{{string.Join(',', since.Running)}}}");
         await using var row = await command.ExecuteReaderAsync(ct);
         LogPoll? poll = null;
         var events = new List<CacheEvent>();

@@ -6,9 +6,6 @@ namespace Tienda.Data;
 /// <summary>Makes the connection pools from the settings.</summary>
 public static class Database
 {
-    /// <summary>Name of the pool that requests use, in metrics.</summary>
-    public const string RequestPool = "tienda";
-
     // After a timeout nobody waits for the server to say that it has given up.
     private const int NoWait = -1;
 
@@ -19,19 +16,24 @@ public static class Database
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda";
         text.MaxPoolSize = settings.PoolSize + settings.PoolMaxOverflow;
-        // What is open beyond it closes when it has been idle for a minute.
+        // What is open beyond it closes when it has been idle for a while.
         text.MinPoolSize = settings.PoolSize;
-        text.ConnectionIdleLifetime = 60;
+        text.ConnectionIdleLifetime = settings.PoolIdleSeconds;
+        text.ConnectionPruningInterval = Math.Max(1, settings.PoolIdleSeconds / 6);
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
+        // Data/Deadline.cs is sooner: a command that finds out by itself that it takes too long holds up a thread.
+        text.CommandTimeout = 60;
         Limit(text, statementSeconds: 15, lockSeconds: 5);
-        return Build(text, RequestPool, logs);
+        return Build(text, settings.PoolName, logs);
     }
 
     /// <summary>The one connection that places orders, so that they do not wait behind reads that have filled the other pool.</summary>
     public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-orders";
         text.MaxPoolSize = 1;
         text.MinPoolSize = 1;
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
@@ -39,6 +41,7 @@ public static class Database
         text.Timeout = Math.Min(settings.PoolTimeoutSeconds, 2);
         text.CancellationTimeout = NoWait;
         // Orders wait for no client, address or product; what is left (the series of bills, somebody with the same key) is short.
+        text.CommandTimeout = 6;
         Limit(text, statementSeconds: 5, lockSeconds: 1);
         return Build(text, "tienda-orders", logs);
     }
@@ -47,9 +50,10 @@ public static class Database
     public static NpgsqlDataSource CreateProbe(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-probe";
         text.MaxPoolSize = 1;
         text.Timeout = 2;
-        text.CommandTimeout = 2;
+        text.CommandTimeout = 5;
         text.CancellationTimeout = NoWait;
         return Build(text, "tienda-probe", null);
     }
@@ -59,10 +63,9 @@ public static class Database
     {
         var text = ConnectionString(settings, settings.Postgres!);
         text.ApplicationName = "tienda-cache";
-        // The second is for the look that follows one from which nothing is heard.
-        text.MaxPoolSize = 2;
+        text.MaxPoolSize = 1;
         text.Timeout = 1;
-        text.CommandTimeout = 1;
+        text.CommandTimeout = 5;
         text.CancellationTimeout = NoWait;
         // The log is short when the plan is made, and long later.
         text.Options = "-c enable_seqscan=off -c jit=off";
@@ -82,46 +85,35 @@ public static class Database
     public static NpgsqlDataSource CreateUnhurried(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-unhurried";
         text.CommandTimeout = 0;
         return Build(text, "tienda-unhurried", null);
     }
 
-    // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection. If the server has not
-    // ended it by then, it cannot be heard.
-    private static void Limit(NpgsqlConnectionStringBuilder text, int statementSeconds, int lockSeconds)
-    {
-        text.CommandTimeout = statementSeconds + 1;
-        text.Options =
-            $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s -c jit=off";
-    }
+    // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
+    private static void Limit(NpgsqlConnectionStringBuilder text, int statementSeconds, int lockSeconds) => text.Options =
+        $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s -c jit=off";
 
-    private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server)
+    private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server) => new()
     {
-        var text = new NpgsqlConnectionStringBuilder
-        {
-            Host = server.Host,
-            Port = server.Port,
-            Database = server.Database,
-            Username = server.User,
-            Password = server.Password,
-            ApplicationName = "tienda",
-            Timeout = settings.PoolTimeoutSeconds,
-            MaxAutoPrepare = 100,
-            AutoPrepareMinUsages = 2,
-            // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,
-            // no temporary table, no session lock that is not given back.
-            NoResetOnClose = true,
-            Enlist = false,
-            GssEncryptionMode = GssEncryptionMode.Disable,
-        };
-        if (!Path.IsPathRooted(server.Host))
-        {
-            // Firewalls forget connections on which nothing is said, and tell nobody.
-            (text.TcpKeepAlive, text.TcpKeepAliveTime, text.TcpKeepAliveInterval) = (true, 30, 5);
-        }
-
-        return text;
-    }
+        Host = server.Host,
+        Port = server.Port,
+        Database = server.Database,
+        Username = server.User,
+        Password = server.Password,
+        Timeout = settings.PoolTimeoutSeconds,
+        // Firewalls forget connections on which nothing is said, and tell nobody. A unix socket has none and refuses the question.
+        TcpKeepAlive = !Path.IsPathRooted(server.Host),
+        TcpKeepAliveTime = Path.IsPathRooted(server.Host) ? 0 : 30,
+        TcpKeepAliveInterval = Path.IsPathRooted(server.Host) ? 0 : 5,
+        MaxAutoPrepare = 100,
+        AutoPrepareMinUsages = 2,
+        // Halves the client's cost of a small query. In return nothing here may leave state on a connection: no SET without LOCAL,
+        // no temporary table, no session lock that is not given back.
+        NoResetOnClose = true,
+        Enlist = false,
+        GssEncryptionMode = GssEncryptionMode.Disable,
+    };
 
     private static NpgsqlDataSource Build(NpgsqlConnectionStringBuilder text, string name, ILoggerFactory? logs)
     {

@@ -30,8 +30,13 @@ public sealed class DatabaseDump(Settings settings)
 
         try
         {
-            // The log of changes is for caches of this moment only.
-            await RunAsync("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--file", half], ct);
+            // The log of changes is for caches of this moment only. Of the extensions, what the shop does not need is its server's:
+            // another one may not have it, or not let the shop's user make it.
+            await RunAsync(
+                "pg_dump",
+                ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--extension=unaccent",
+                    "--exclude-table=public.pg_stat_statements", "--file", half],
+                ct);
             File.Move(half, file);
         }
         finally

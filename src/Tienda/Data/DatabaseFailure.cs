@@ -32,6 +32,9 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     public bool MayBePartial => State is [var first, var second, ..] && (first, second) is
         ('2', '2') or ('2', '3') or ('4', '0') or ('5', '5') or ('P', '0') or ('X', 'X');
 
+    /// <summary>True when a stand-by was asked for what only the primary has, such as the log of changes.</summary>
+    public bool IsStandBy => State is PostgresErrorCodes.FeatureNotSupported;
+
     /// <summary>True when arithmetic in the database left the range of its type.</summary>
     public bool IsOutOfRange => State is PostgresErrorCodes.NumericValueOutOfRange;
 
@@ -56,7 +59,9 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
         || state.StartsWith("58", StringComparison.Ordinal) // input and output
         || state.StartsWith("28", StringComparison.Ordinal) // sign-in refused
         || state is PostgresErrorCodes.InvalidCatalogName or IdleInTransactionTimeout
+        || state is PostgresErrorCodes.FeatureNotSupported // a stand-by; a plan of before a migration
         || state is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
-            or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
-            or PostgresErrorCodes.UndefinedFunction;
+            // A stand-by that was not promoted yet: it takes no writes, and has no unlogged tables.
+            or PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.FeatureNotSupported
+            or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction;
 }

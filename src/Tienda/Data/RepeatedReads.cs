@@ -1,4 +1,3 @@
-using Npgsql;
 using Tienda.Hosting;
 
 namespace Tienda.Data;
@@ -7,7 +6,7 @@ namespace Tienda.Data;
 /// Makes a read again whose connection broke: after the database server was restarted each pool is full of connections that are none, and
 /// the first requests would find that out. A read can be made twice; what writes is left to its sender.
 /// </summary>
-public sealed class RepeatedReads(NpgsqlDataSource database) : IEndpointFilter
+public sealed class RepeatedReads(ConnectionPools pools) : IEndpointFilter
 {
     // Together the time that a server takes to restart with nothing to recover.
     private static readonly int[] PausesMs = [0, 50, 150, 300, 500];
@@ -29,7 +28,7 @@ public sealed class RepeatedReads(NpgsqlDataSource database) : IEndpointFilter
             catch (Exception broken) when (DatabaseFailure.Read(broken) is { IsConnectionLost: true })
             {
                 // The others in the pool are broken as well.
-                database.Clear();
+                pools.Clear();
                 http.RequestServices.GetRequiredService<CacheFill>().Clear();
                 await Task.Delay(pause, http.RequestAborted);
             }

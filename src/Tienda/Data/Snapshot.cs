@@ -8,22 +8,22 @@ namespace Tienda.Data;
 /// </summary>
 public sealed class Snapshot
 {
-    private readonly ulong[] _running;
-
     /// <param name="xmin">The oldest transaction that was running; all before it had ended.</param>
     /// <param name="xmax">The first id that was not yet assigned.</param>
     /// <param name="running">The transactions from xmin to xmax that were running, in ascending order.</param>
     public Snapshot(ulong xmin, ulong xmax, ulong[] running)
     {
-        (Xmin, Xmax, _running) = (xmin, xmax, running);
+        (Xmin, Xmax, Running) = (xmin, xmax, running);
     }
 
     public ulong Xmin { get; }
 
     public ulong Xmax { get; }
 
+    public ulong[] Running { get; }
+
     /// <summary>Whether the transaction had ended, so that what it did, if it did not fail, is in the read.</summary>
-    public bool Shows(ulong xid) => xid < Xmin || (xid < Xmax && Array.BinarySearch(_running, xid) < 0);
+    public bool Shows(ulong xid) => xid < Xmin || (xid < Xmax && Array.BinarySearch(Running, xid) < 0);
 
     /// <summary>Whether everything that the other one shows is shown by this one as well.</summary>
     public bool ShowsAllOf(Snapshot other)
@@ -33,7 +33,7 @@ public sealed class Snapshot
             return false;
         }
 
-        foreach (var xid in _running)
+        foreach (var xid in Running)
         {
             if (other.Shows(xid))
             {
@@ -51,7 +51,7 @@ public sealed class Snapshot
             : throw new FormatException($"'{text}' is no snapshot.");
 
     public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Xmin}:{Xmax}:{string.Join(',', _running)}");
+        string.Create(CultureInfo.InvariantCulture, $"{Xmin}:{Xmax}:{string.Join(',', Running)}");
 
     private static ulong Id(string text) => ulong.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
 }

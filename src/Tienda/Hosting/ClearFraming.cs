@@ -30,8 +30,9 @@ public sealed class ClearFraming(RequestDelegate next)
 
     private static string? Doubt(HttpRequest request)
     {
-        // A line break in it ends the request line for a lenient reader.
-        if (request.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget.AsSpan().ContainsAny(Controls))
+        // A line break in it ends the request line for a lenient reader. An escaped one, which the path shows too, does no harm.
+        if ((request.Path.Value.AsSpan().ContainsAny(Controls) || request.QueryString.Value.AsSpan().ContainsAny(Controls))
+            && request.HttpContext.Features.Get<IHttpRequestFeature>()!.RawTarget.AsSpan().ContainsAny(Controls))
         {
             return "The path has a control character in it.";
         }

@@ -49,8 +49,7 @@ public static class CommandLine
         root.Subcommands.Add(Runs(new Command("migrate", "Bring the database to this program's version"), Commands.MigrateAsync));
         root.Subcommands.Add(Seeding(new Command("seed", "Add demonstration data up to the given sizes; what is there stays")));
         root.Subcommands.Add(Administering());
-        root.Subcommands.Add(Runs(
-            new Command("secrets", "Make the secrets that nobody has set, once, in data/secrets.env"), Commands.MakeSecretsAsync));
+        root.Subcommands.Add(MakingSecrets(new Command("secrets", "Make the secrets that nobody has set, once, in data/secrets.env")));
         root.Subcommands.Add(BackingUp(new Command("backup", "Write the database into a file, while the shop goes on")));
         root.Subcommands.Add(Restoring(new Command("restore", "Put the database back as a file has it")));
         root.Subcommands.Add(Explaining(new Command("config", "Print every setting as it is now and where it comes from")));
@@ -69,6 +68,17 @@ public static class CommandLine
         command.Options.Add(Workers);
         command.Options.Add(Level);
         return command;
+    }
+
+    private static Command MakingSecrets(Command command)
+    {
+        var keyFile = new Option<string?>("--key-file")
+        {
+            Description = "File to write ADMIN_API_KEY into, alone, for Prometheus; its owner and group may read it",
+            HelpName = "FILE",
+        };
+        command.Options.Add(keyFile);
+        return Runs(command, (settings, result, ct) => Commands.MakeSecretsAsync(settings, result.GetValue(keyFile), ct));
     }
 
     private static Command BackingUp(Command command)

@@ -27,10 +27,12 @@ public static class Commands
         }
 
         SafeStart.Check(settings);
+        using var logs = LoggerFactory.Create(logging => logging.AddShopLog(settings));
+        var warnings = new StartWarnings(settings, logs.CreateLogger<StartWarnings>());
         await using var local = settings.EmbeddedPostgres ? await LocalPostgres.StartAsync(settings, ct) : null;
         if (local is null)
         {
-            await WarnOfDatabaseAsync(settings, ct);
+            await warnings.LookAtDatabaseAsync(ct);
         }
         else
         {
@@ -39,25 +41,21 @@ public static class Commands
             await PrepareOwnDatabaseAsync(settings, ct);
         }
 
-        if (!settings.AuthEnabled)
-        {
-            await Console.Error.WriteLineAsync("WARNING - " + SafeStart.OpenWarning);
-        }
-
+        warnings.LookAtSettings();
         using var socket = ListeningSocket.Open(settings);
+        var banner = new Banner(settings, local, logs.CreateLogger<Banner>());
         if (settings is { Workers: 1, MaxRequests: null })
         {
-            await ServeAloneAsync(settings, socket, local, ct);
+            await ServeAloneAsync(settings, socket, banner, ct);
             return;
         }
 
-        using var logs = LoggerFactory.Create(logging => logging.AddShopLog(settings));
         using var supervisor = new Supervisor(
             settings, socket, local is null ? new Dictionary<string, string>() : SettingsOf(settings), logs.CreateLogger<Supervisor>());
-        await supervisor.RunAsync(() => Banner.Print(socket.Url, settings, local), ct);
+        await supervisor.RunAsync(() => banner.Print(socket.Url), ct);
     }
 
-    private static async Task ServeAloneAsync(Settings settings, ListeningSocket socket, LocalPostgres? local, CancellationToken ct)
+    private static async Task ServeAloneAsync(Settings settings, ListeningSocket socket, Banner banner, CancellationToken ct)
     {
         int? opened = settings.HasSystemdSocket ? socket.Descriptor : null;
         var url = socket.Url;
@@ -65,7 +63,7 @@ public static class Commands
         socket.Dispose();
         await using var app = Program.Build(settings, opened);
         await app.StartAsync(ct);
-        Banner.Print(opened is null ? app.Urls.First() : url, settings, local);
+        banner.Print(opened is null ? app.Urls.First() : url);
         await app.WaitForShutdownAsync(ct);
     }
 
@@ -86,10 +84,16 @@ public static class Commands
     }
 
     /// <summary>Makes what production needs and nobody has set: JWT_SECRET and ADMIN_API_KEY.</summary>
-    public static async Task MakeSecretsAsync(Settings settings, CancellationToken ct)
+    /// <param name="keyFile">A file for the key alone, or null for none.</param>
+    public static async Task MakeSecretsAsync(Settings settings, string? keyFile, CancellationToken ct)
     {
         var path = SecretsFile.PathIn(settings);
         await Console.Out.WriteLineAsync(SecretsFile.MakeIfMissing(path) ? $"made {path}" : $"{path} is there already");
+        if (keyFile is not null)
+        {
+            SecretsFile.WriteKey(SecretsFile.Complete(settings).AdminApiKey!, keyFile);
+            await Console.Out.WriteLineAsync($"{keyFile} has the administrator's key");
+        }
     }
 
     /// <summary>Prints settings as a settings file would have them.</summary>
@@ -220,43 +224,5 @@ public static class Commands
     {
         await using var database = Database.CreateUnhurried(settings);
         return await new Migrator(database, Migration.All).MigrateAsync(ct);
-    }
-
-    /// <summary>Nobody's database is changed unasked, and a server that is away for a moment does not keep the shop closed.</summary>
-    /// <exception cref="MigrationException">The database is newer than the program.</exception>
-    private static async Task WarnOfDatabaseAsync(Settings settings, CancellationToken ct)
-    {
-        try
-        {
-            await using var database = Database.CreateProbe(settings);
-            await WarnOfConnectionsAsync(settings, ct);
-            var pending = await new Migrator(database, Migration.All).PendingAsync(ct);
-            if (pending.Count > 0)
-            {
-                await Console.Error.WriteLineAsync(
-                    $"WARNING - the database lacks {pending.Count} migrations of this program: run tienda migrate. "
-                    + "Until then the shop is not ready.");
-            }
-        }
-        catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)
-        {
-            await Console.Error.WriteLineAsync($"WARNING - the database does not answer: {failure.Message}");
-        }
-    }
-
-    // Nobody notices until the busiest day of the year, when the server refuses.
-    private static async Task WarnOfConnectionsAsync(Settings settings, CancellationToken ct)
-    {
-        var most = await Database.MostConnectionsAsync(settings, ct);
-        var each = settings.PoolSize + settings.PoolMaxOverflow + Database.ConnectionsBesideThePool;
-        if (settings.Workers * each > most)
-        {
-            var possible = Math.Max(1, (most / settings.Workers) - Database.ConnectionsBesideThePool);
-            await Console.Error.WriteLineAsync(
-                $"WARNING - {settings.Workers} workers may open {settings.Workers * each} connections (each DB_POOL_SIZE "
-                + $"{settings.PoolSize} + DB_MAX_OVERFLOW {settings.PoolMaxOverflow} + {Database.ConnectionsBesideThePool}), and the "
-                + $"database server takes {most}. Set its max_connections to {(settings.Workers * each) + 10} or more, or let "
-                + $"DB_POOL_SIZE + DB_MAX_OVERFLOW be {possible} or less.");
-        }
     }
 }

@@ -8,8 +8,6 @@ namespace Tienda.Hosting;
 /// </summary>
 public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
 {
-    private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready"];
-
     private int _running;
 
     public Task InvokeAsync(HttpContext context) =>
@@ -17,7 +15,7 @@ public sealed class ConcurrencyLimit(RequestDelegate next, Settings settings)
 
     private async Task LimitAsync(HttpContext context, int limit)
     {
-        if (Exempt.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
+        if (HealthEndpoints.Contain(context.Request.Path))
         {
             await next(context);
             return;

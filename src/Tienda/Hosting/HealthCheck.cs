@@ -28,7 +28,7 @@ public sealed record HealthReport
 /// <summary>One entry per thing that was looked at.</summary>
 public sealed record HealthChecks
 {
-    public required DependencyHealth Database { get; init; }
+    public required DatabaseHealth Database { get; init; }
 
     public required DependencyHealth Redis { get; init; }
 
@@ -57,13 +57,16 @@ public sealed record CacheHealth
     /// <summary>Answered with what another request was just reading.</summary>
     public required long SharedHits { get; init; }
 
-    /// <summary>Answered from memory, marked as stale, while the database was away.</summary>
+    /// <summary>Answered with the last answer, marked as stale, while the database was away.</summary>
     public required long StaleHits { get; init; }
 
     public required long Misses { get; init; }
 
     /// <summary>Kept answers that were not given because something in them had changed.</summary>
     public required long StaleRejections { get; init; }
+
+    /// <summary>Kept answers whose stocks were brought up to date without asking the database.</summary>
+    public required long Renewals { get; init; }
 
     /// <summary>Answers that were kept.</summary>
     public required long Fills { get; init; }
@@ -75,7 +78,22 @@ public sealed record CacheHealth
     public required double? PollLagMs { get; init; }
 }
 
-/// <summary>Something the shop talks to.</summary>
+/// <summary>PostgreSQL.</summary>
+public sealed record DatabaseHealth
+{
+    /// <summary>up or down.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Milliseconds of one question and its answer.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? LatencyMs { get; init; }
+
+    /// <summary>True if it takes no changes, as a stand-by; left out otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? ReadOnly { get; init; }
+}
+
+/// <summary>Something the shop can do without.</summary>
 public sealed record DependencyHealth
 {
     /// <summary>up, down or disabled.</summary>
@@ -142,23 +160,24 @@ public sealed class HealthCheck(
     private async Task<HealthReport> LookAsync()
     {
         var asked = redis.LatencyMsAsync();
-        var latency = await database.LatencyMsAsync();
+        var seen = await database.LookAsync();
         var redisLatency = await asked;
-        var connections = pool.Read(settings);
-        var status = latency is null or > CriticalLatencyMs || connections.UtilizationPercent > CriticalPoolPercent ? "critical"
-            : redis.IsEnabled && redisLatency is null ? "degraded"
-            : latency > WarningLatencyMs || connections.UtilizationPercent > WarningPoolPercent ? "warning"
-            : "healthy";
+        var connections = pool.Read();
         return new HealthReport
         {
-            Status = status,
+            Status = Status(seen, isRedisDown: redis.IsEnabled && redisLatency is null, connections.UtilizationPercent),
             Timestamp = time.GetUtcNow().UtcDateTime,
             Version = BuildInfo.Version,
             Worker = settings.Place?.Number ?? 1,
-            Warnings = settings.AuthEnabled ? null : [SafeStart.OpenWarning],
+            Warnings = Warnings(seen) is { Count: > 0 } warnings ? warnings : null,
             Checks = new HealthChecks
             {
-                Database = new DependencyHealth { Status = latency is null ? "down" : "up", LatencyMs = latency },
+                Database = new DatabaseHealth
+                {
+                    Status = seen is null ? "down" : "up",
+                    LatencyMs = seen?.LatencyMs,
+                    ReadOnly = seen?.IsReadOnly is true ? true : null,
+                },
                 Redis = new DependencyHealth
                 {
                     Status = !redis.IsEnabled ? "disabled" : redisLatency is null ? "down" : "up",
@@ -168,5 +187,28 @@ public sealed class HealthCheck(
                 Cache = cache.Read(),
             },
         };
+    }
+
+    // A shop whose database takes no changes sells nothing, which is as bad as one without.
+    private static string Status(DatabaseLook? seen, bool isRedisDown, double poolPercent) =>
+        seen is null or { LatencyMs: > CriticalLatencyMs } or { IsReadOnly: true } || poolPercent > CriticalPoolPercent ? "critical"
+        : isRedisDown ? "degraded"
+        : seen.LatencyMs > WarningLatencyMs || poolPercent > WarningPoolPercent ? "warning"
+        : "healthy";
+
+    private List<string> Warnings(DatabaseLook? seen)
+    {
+        var warnings = new List<string>();
+        if (!settings.AuthEnabled)
+        {
+            warnings.Add(SafeStart.OpenWarning);
+        }
+
+        if (seen is { IsReadOnly: true })
+        {
+            warnings.Add("The database takes no changes: POSTGRES_HOST is a stand-by, or default_transaction_read_only is on.");
+        }
+
+        return warnings;
     }
 }

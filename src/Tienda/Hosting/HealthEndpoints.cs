@@ -16,6 +16,23 @@ public sealed record Liveness
 /// <summary>The health routes: one for people and monitors, two for orchestrators.</summary>
 public static class HealthEndpoints
 {
+    private static readonly string[] Routes = ["/health_check", "/health/live", "/health/ready"];
+
+    /// <summary>Whether a path is one of these. They are answered when nothing else is any more.</summary>
+    public static bool Contain(PathString path)
+    {
+        var plain = path.Value.AsSpan().TrimEnd('/');
+        foreach (var route in Routes)
+        {
+            if (plain.Equals(route, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public static IServiceCollection AddShopHealth(this IServiceCollection services) =>
         services.AddSingleton<DatabaseProbe>().AddSingleton<PoolGauge>().AddSingleton<HealthCheck>().AddSingleton<SchemaCheck>();
 
@@ -28,7 +45,9 @@ public static class HealthEndpoints
     }
 
     /// <summary>Report the health of the shop</summary>
-    /// <remarks>503 if critical: the database is down or slower than 500 ms, or more than 90 % of its connections are in use.</remarks>
+    /// <remarks>
+    /// 503 if critical: the database is down, slower than 500 ms or takes no changes, or more than 90 % of its connections are in use.
+    /// </remarks>
     /// <response code="200">healthy, warning or degraded</response>
     /// <response code="503">critical; the same body</response>
     public static async Task<Results<Ok<HealthReport>, JsonHttpResult<HealthReport>>> Check(HealthCheck health)
@@ -48,7 +67,7 @@ public static class HealthEndpoints
     public static async Task<Results<Ok<Liveness>, JsonHttpResult<Liveness>>> Ready(
         Draining draining, SchemaCheck schema, CancellationToken ct)
     {
-        var obstacle = draining.IsUnderWay ? "stopping" : await schema.ObstacleAsync(ct);
+        var obstacle = draining.IsClosing ? "stopping" : await schema.ObstacleAsync(ct);
         return obstacle is null
             ? TypedResults.Ok(new Liveness { Status = "ready" })
             : TypedResults.Json(new Liveness { Status = obstacle }, TiendaJson.Wire, statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -21,9 +21,9 @@ public static class SecretsFile
         }
 
         var path = PathIn(settings);
+        MakeIfMissing(path);
         try
         {
-            MakeIfMissing(path);
             var kept = Settings.Read(new SettingsReader([new SettingsSource(path, EnvironmentFile.Parse(File.ReadAllText(path)))]));
             return kept is { JwtSecret: not null, AdminApiKey: not null }
                 ? settings with { JwtSecret = settings.JwtSecret ?? kept.JwtSecret, AdminApiKey = settings.AdminApiKey ?? kept.AdminApiKey }
@@ -31,12 +31,13 @@ public static class SecretsFile
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or FormatException)
         {
-            throw new SettingsException($"The secrets in {path} cannot be read or made: {unusable.Message}");
+            throw new SettingsException($"The secrets in {path} cannot be read: {unusable.Message}");
         }
     }
 
     /// <summary>Makes the file if there is none.</summary>
     /// <returns>Whether it was made.</returns>
+    /// <exception cref="SettingsException">It cannot be made.</exception>
     public static bool MakeIfMissing(string path)
     {
         if (File.Exists(path))
@@ -44,6 +45,43 @@ public static class SecretsFile
             return false;
         }
 
+        try
+        {
+            Make(path);
+            return true;
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"The secrets cannot be made in {path}: {refused.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Writes the administrator's key alone into a file, for programs that take it from there. Unlike the secrets, its group may read it;
+    /// and one that is there keeps its owner and mode, so that an operator can say whose it is.
+    /// </summary>
+    /// <exception cref="SettingsException">The file cannot be written.</exception>
+    public static void WriteKey(string key, string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        }
+
+        try
+        {
+            using var writer = new StreamWriter(path, options);
+            writer.Write(key);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"The key cannot be written into {path}: {refused.Message}");
+        }
+    }
+
+    private static void Make(string path)
+    {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         // Under another name first: a start that is interrupted here must not leave half a file behind.
         var half = path + ".new";
@@ -56,6 +94,5 @@ public static class SecretsFile
         }
 
         File.Move(half, path, overwrite: false);
-        return true;
     }
 }

@@ -12,9 +12,27 @@ public sealed class SecurityHeaders(RequestDelegate next)
 
     public Task InvokeAsync(HttpContext context)
     {
-        // An answer that replaces another one, as after an exception, begins with no headers; so they are set last.
-        context.Response.OnStarting(Set, context);
+        Set(context.Response.Headers);
+        if (context.Request.Path.StartsWithSegments(OpenApi.Page))
+        {
+            // Its nonce is made on the way.
+            context.Response.OnStarting(SetPagePolicy, context);
+        }
+
         return next(context);
+    }
+
+    /// <summary>Sets them for an answer of which nothing is known yet. One that replaces another begins with no headers at all.</summary>
+    public static void Set(IHeaderDictionary headers)
+    {
+        headers.XContentTypeOptions = "nosniff";
+        headers.XFrameOptions = "DENY";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        // Only for requests without CORS, such as an image of another site; CORS_ORIGINS decides on the rest.
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        headers.ContentSecurityPolicy = DataOnly;
+        headers.CacheControl = "no-store";
     }
 
     // The page at /docs runs its own scripts, each named by the nonce of this answer; its styles are made by them, without one.
@@ -22,25 +40,12 @@ public sealed class SecurityHeaders(RequestDelegate next)
         $"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         + "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    private static Task Set(object state)
+    private static Task SetPagePolicy(object state)
     {
         var context = (HttpContext)state;
-        var headers = context.Response.Headers;
-        headers.XContentTypeOptions = "nosniff";
-        headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        // Only for requests without CORS, such as an image of another site; CORS_ORIGINS decides on the rest.
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        headers.ContentSecurityPolicy =
-            context.Request.Path.StartsWithSegments(OpenApi.Page)
-                && context.Items[ScalarOptions.NonceHttpContextItemKey] is string nonce
-                ? PagePolicy(nonce)
-                : DataOnly;
-
-        if (headers.CacheControl.Count == 0)
+        if (context.Items[ScalarOptions.NonceHttpContextItemKey] is string nonce)
         {
-            headers.CacheControl = "no-store";
+            context.Response.Headers.ContentSecurityPolicy = PagePolicy(nonce);
         }
 
         return Task.CompletedTask;

@@ -4,21 +4,6 @@ using Tienda.Hosting.Workers;
 
 namespace Tienda.Hosting;
 
-/// <summary>How to reach a PostgreSQL server.</summary>
-/// <param name="Host">A host name, or the folder of a unix socket.</param>
-public sealed record PostgresServer(string Host, int Port, string Database, string User, string? Password)
-{
-    /// <summary>Without the password.</summary>
-    public override string ToString() => $"{Database} at {Host}:{Port}";
-}
-
-/// <summary>How to reach a Redis server.</summary>
-public sealed record RedisAddress(string Host, int Port, int Database, string? Password)
-{
-    /// <summary>Without the password.</summary>
-    public override string ToString() => $"{Host}:{Port}";
-}
-
 /// <summary>The settings are wrong; the message lists every mistake.</summary>
 public sealed class SettingsException(string message) : Exception(message);
 
@@ -36,6 +21,9 @@ public sealed record Settings
 
     /// <summary>True if POSTGRES_HOST is unset: the program runs a private PostgreSQL of its own.</summary>
     public bool EmbeddedPostgres { get; init; }
+
+    /// <summary>Whether replicas are named (POSTGRES_READ_HOSTS), which this version does not ask.</summary>
+    public bool HasReadHosts { get; init; }
 
     /// <summary>Folder of everything that the embedded mode keeps: ./data.</summary>
     public string DataFolder { get; init; } = Path.GetFullPath("data");
@@ -60,6 +48,15 @@ public sealed record Settings
     /// </summary>
     public bool PoolPrePing { get; init; } = true;
 
+    /// <summary>Seconds that a request may spend with the database once it has a connection; no variable sets it.</summary>
+    public int DatabasePatienceSeconds { get; init; } = 17;
+
+    /// <summary>Seconds after which a connection beyond PoolSize closes if nobody has needed it; no variable sets it.</summary>
+    public int PoolIdleSeconds { get; init; } = 60;
+
+    /// <summary>What the pool is called in metrics; no variable sets it.</summary>
+    public string PoolName { get; init; } = "tienda";
+
     /// <summary>Lowest level of log lines (LOG_LEVEL, else UVICORN_LOG_LEVEL).</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
@@ -71,6 +68,9 @@ public sealed record Settings
 
     /// <summary>Seconds that running requests get to finish when the program stops (SHUTDOWN_TIMEOUT).</summary>
     public int ShutdownTimeoutSeconds { get; init; } = 30;
+
+    /// <summary>Seconds between the first word of a stop, by /health/ready, and the end of new connections (SHUTDOWN_DELAY).</summary>
+    public int ShutdownDelaySeconds { get; init; }
 
     /// <summary>Processes that share the listening socket (WORKERS, UVICORN_WORKERS).</summary>
     public int Workers { get; init; } = 1;
@@ -209,19 +209,14 @@ public sealed record Settings
             JsonLogs = read.Choice(["LOG_FORMAT"], defaults.JsonLogs, LogFormats),
             AccessLog = read.Flag("ACCESS_LOG", defaults.AccessLog),
             ShutdownTimeoutSeconds = read.Whole(["SHUTDOWN_TIMEOUT"], defaults.ShutdownTimeoutSeconds, 1, 3600),
+            ShutdownDelaySeconds = read.Whole(["SHUTDOWN_DELAY"], defaults.ShutdownDelaySeconds, 0, 600),
             Workers = read.Whole(["WORKERS", "UVICORN_WORKERS"], defaults.Workers, 1, 64),
             MaxRequests = read.Whole(["LIMIT_MAX_REQUESTS"], 0, 1, int.MaxValue) is > 0 and var most ? most : null,
             Place = read.Text(WorkerPlace.Variable) is { } place ? WorkerPlace.Parse(place) : null,
             HasSystemdSocket = read.Whole(["LISTEN_PID"], 0, 0, int.MaxValue) == System.Environment.ProcessId
                 && read.Whole(["LISTEN_FDS"], 0, 0, int.MaxValue) > 0,
             Currency = read.TextOr("CURRENCY", defaults.Currency),
-            Redis = read.Text("REDIS_HOST") is { } redisHost && read.Flag("REDIS_ENABLED", true)
-                ? new RedisAddress(
-                    redisHost,
-                    read.Whole(["REDIS_PORT"], 6379, 1, 65535),
-                    read.Whole(["REDIS_DB"], 0, 0, 1024),
-                    read.Hidden("REDIS_PASSWORD"))
-                : null,
+            Redis = RedisAddress.Read(read),
             RateLimitEnabled = read.Flag("RATE_LIMIT_ENABLED", defaults.RateLimitEnabled),
             RateLimitCalls = read.Whole(["RATE_LIMIT_CALLS"], defaults.RateLimitCalls, 1, 1_000_000),
             RateLimitPeriodSeconds = read.Whole(["RATE_LIMIT_PERIOD"], defaults.RateLimitPeriodSeconds, 1, 86_400),
@@ -233,14 +228,8 @@ public sealed record Settings
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
-            Postgres = read.Text("POSTGRES_HOST") is { } host
-                ? new PostgresServer(
-                    host,
-                    read.Whole(["POSTGRES_PORT"], 5432, 1, 65535),
-                    read.TextOr("POSTGRES_DB", "tienda"),
-                    read.TextOr("POSTGRES_USER", "postgres"),
-                    read.Hidden("POSTGRES_PASSWORD"))
-                : null,
+            Postgres = PostgresServer.Read(read),
+            HasReadHosts = read.Text("POSTGRES_READ_HOSTS") is not null,
         };
 
         settings = settings with { EmbeddedPostgres = settings.Postgres is null };

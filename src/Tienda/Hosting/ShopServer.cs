@@ -51,7 +51,8 @@ public static class ShopServer
         AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         host.ConfigureServices(services => services
             .Configure<SocketTransportOptions>(sockets => sockets.Backlog = settings.FrontDoor.Backlog)
-            .Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(settings.ShutdownTimeoutSeconds)));
+            .Configure<HostOptions>(options => options.ShutdownTimeout =
+                TimeSpan.FromSeconds(settings.ShutdownDelaySeconds + settings.ShutdownTimeoutSeconds)));
     }
 
     private static void SetLimits(KestrelServerLimits limits, FrontDoor door)
@@ -68,6 +69,10 @@ public static class ShopServer
     }
 
     public static IServiceCollection AddShopDatabase(this IServiceCollection services, Settings settings) =>
-        services.AddSingleton<OpenConnections>().AddSingleton(provider => provider.GetRequiredService<OpenConnections>()
-            .Of(Database.CreatePool(settings, provider.GetRequiredService<ILoggerFactory>())));
+        services.AddSingleton<ConnectionPools>().AddSingleton(provider =>
+        {
+            var pool = Database.CreatePool(settings, provider.GetRequiredService<ILoggerFactory>());
+            provider.GetRequiredService<ConnectionPools>().Add(pool);
+            return pool;
+        });
 }

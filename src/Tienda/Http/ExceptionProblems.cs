@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.Net.Http.Headers;
 using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Hosting.Workers;
@@ -9,19 +9,58 @@ using Tienda.Telemetry;
 
 namespace Tienda.Http;
 
-/// <summary>Turns exceptions into problems: what could not be read is 4xx, an outage is 503, and only our own mistakes are 500.</summary>
-public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger, Draining draining) : IExceptionHandler
+/// <summary>
+/// Turns exceptions into problems: what could not be read is 4xx, an outage is 503, and only our own mistakes are 500. Unlike the
+/// framework's handler it leaves the headers that stand in every answer where they are.
+/// </summary>
+public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<ExceptionProblems> logger, Draining draining)
 {
-    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    // What the endpoint may have said of the answer that it did not give.
+    private static readonly string[] HeadersOfAnswers =
+    [
+        HeaderNames.ContentType, HeaderNames.ContentLength, HeaderNames.ContentEncoding, HeaderNames.ETag, HeaderNames.Link,
+        HeaderNames.Location, HeaderNames.Vary, AnswerWriter.HitHeader, Page.TotalHeader,
+    ];
+
+    public Task InvokeAsync(HttpContext context)
     {
-        if (httpContext.RequestAborted.IsCancellationRequested)
+        try
         {
-            httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
-            return true;
+            var answering = next(context);
+            return answering.IsCompletedSuccessfully ? Task.CompletedTask : AwaitAsync(context, answering);
+        }
+        catch (Exception exception) when (!context.Response.HasStarted)
+        {
+            return AnswerAsync(context, exception);
+        }
+    }
+
+    private async Task AwaitAsync(HttpContext context, Task answering)
+    {
+        try
+        {
+            await answering;
+        }
+        catch (Exception exception) when (!context.Response.HasStarted)
+        {
+            await AnswerAsync(context, exception);
+        }
+    }
+
+    private Task AnswerAsync(HttpContext context, Exception exception)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return Task.CompletedTask;
         }
 
-        await Describe(httpContext, exception).ExecuteAsync(httpContext);
-        return true;
+        foreach (var header in HeadersOfAnswers)
+        {
+            context.Response.Headers.Remove(header);
+        }
+
+        return Describe(context, exception).ExecuteAsync(context);
     }
 
     private Problem Describe(HttpContext context, Exception exception)
@@ -126,8 +165,7 @@ public sealed partial class ExceptionProblems(ILogger<ExceptionProblems> logger,
 
         if (json.Message.StartsWith("The JSON value could not be converted", StringComparison.Ordinal))
         {
-            // The handler has cleared the endpoint from the context; its feature still has it.
-            var body = context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
+            var body = context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
             var expected = body is null ? null : JsonTypes.TypeAt(body, path);
             return path.Length == 0 ? "The body must be a JSON object."
                 : expected is null ? $"{path} has a value of the wrong type."

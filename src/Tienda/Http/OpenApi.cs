@@ -204,7 +204,8 @@ public static class OpenApi
         {
             page.Headers ??= new Dictionary<string, IOpenApiHeader>();
             page.Headers["Link"] = Header("The next page, if there is one: <…>; rel=\"next\".", JsonSchemaType.String);
-            page.Headers["X-Total-Count"] = Header("How many records there are, if count was asked for.", JsonSchemaType.Integer);
+            page.Headers[Tienda.Http.Page.TotalHeader] =
+                Header("How many records there are, if count was asked for.", JsonSchemaType.Integer);
         }
 
         return Task.CompletedTask;

@@ -11,6 +11,9 @@ namespace Tienda.Http;
 /// <summary>Makes pages.</summary>
 public static class Page
 {
+    /// <summary>How many records there are in all, if the client asked.</summary>
+    public const string TotalHeader = "X-Total-Count";
+
     /// <summary>Cuts off the record that was read only to see whether there is a next page.</summary>
     /// <param name="rows">At most <see cref="ListQuery.RowsToRead"/> records.</param>
     /// <param name="place">The place of a record in the order of this list.</param>
@@ -50,7 +53,7 @@ public sealed record Page<T>(List<T> Items, Cursor? Next, long? Total) : IResult
         var response = httpContext.Response;
         if (TotalText is { } total)
         {
-            response.Headers["X-Total-Count"] = total;
+            response.Headers[Page.TotalHeader] = total;
         }
 
         if (LinkOf(httpContext.Request) is { } link)

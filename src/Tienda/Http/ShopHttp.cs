@@ -14,7 +14,6 @@ public static class ShopHttp
         services.Configure<RouteOptions>(options => options.SetParameterPolicy<IdConstraint>(IdConstraint.Name));
         services.AddSingleton<IProblemDetailsWriter, FrameworkProblems>();
         services.AddProblemDetails();
-        services.AddExceptionHandler<ExceptionProblems>();
         return services;
     }
 

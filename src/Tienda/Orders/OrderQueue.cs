@@ -15,10 +15,11 @@ public sealed class OrderQueue : BackgroundService
     private readonly TimeProvider _time;
 
     public OrderQueue(
-        Settings settings, OpenConnections connections, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILoggerFactory logs)
+        Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ConnectionPools pools, ILoggerFactory logs)
     {
         // One lane: more of them would need each other's products.
-        var connection = connections.Of(Database.CreateOrderLane(settings, logs));
+        var connection = Database.CreateOrderLane(settings, logs);
+        pools.Add(connection);
         _lane = new OrderLane(connection, changes, metrics, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         _time = time;

@@ -26,7 +26,7 @@ public static class Authentication
         {
             services.AddAuthentication(OpenAuthentication.Scheme)
                 .AddScheme<AuthenticationSchemeOptions, OpenAuthentication>(OpenAuthentication.Scheme, null);
-            return services;
+            return services.WithoutKeyRing();
         }
 
         services.AddAuthentication(ByCredentials)
@@ -41,8 +41,23 @@ public static class Authentication
                 bearer.IncludeErrorDetails = false;
                 bearer.TokenValidationParameters = AccessTokens.Rules(settings);
             });
+        return services.WithoutKeyRing();
+    }
+
+    // Authentication brings along the keys that protect cookies. The shop has none; and at each start they would be looked for in the home
+    // folder, which a container or a service of systemd does not have, and complained about in three warnings.
+    private static IServiceCollection WithoutKeyRing(this IServiceCollection services)
+    {
+        foreach (var keyRing in services.Where(IsKeyRing).ToList())
+        {
+            services.Remove(keyRing);
+        }
+
         return services;
     }
+
+    private static bool IsKeyRing(ServiceDescriptor service) => service.ServiceType == typeof(IHostedService)
+        && service.ImplementationType?.Assembly.GetName().Name == "Microsoft.AspNetCore.DataProtection";
 }
 
 /// <summary>

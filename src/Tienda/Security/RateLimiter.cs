@@ -25,7 +25,8 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
     public ValueTask<RateVerdict> TakeAsync(RateLimitPolicy policy, RateSubject subject)
     {
         var key = KeyOf(policy, subject);
-        var answer = Take(policy, key, leases.AreAvailable);
+        var now = Now();
+        var answer = Take(policy, key, now);
         switch (answer.Taken)
         {
             case Taken.NeedsLease:
@@ -35,7 +36,7 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
                 break;
         }
 
-        return ValueTask.FromResult(Verdict(policy, answer));
+        return ValueTask.FromResult(Verdict(policy, answer, now));
     }
 
     /// <summary>Takes back a call that turned out not to count.</summary>
@@ -45,18 +46,19 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
         RateLimitPolicy policy, RateSubject subject, long key, CounterAnswer answer)
     {
         // Every lease brings a call or the news that there is none, so this ends; others may take the call first.
+        var now = 0L;
         while (answer.Taken == Taken.NeedsLease)
         {
             await leases.AskAsync(policy, subject, key, answer);
-            answer = Take(policy, key, leases.AreAvailable);
+            answer = Take(policy, key, now = Now());
         }
 
-        return Verdict(policy, answer);
+        return Verdict(policy, answer, now);
     }
 
-    private CounterAnswer Take(RateLimitPolicy policy, long key, bool leased) =>
+    private CounterAnswer Take(RateLimitPolicy policy, long key, long now) =>
         counters.Take(
-            key, policy.Calls, policy.PeriodSeconds * 1000L, Now(), leased,
+            key, policy.Calls, policy.PeriodSeconds * 1000L, now, leases.AreAvailable,
             onCredit: !policy.Strict && policy.Calls >= LeastCallsForCredit);
 
     private long KeyOf(RateLimitPolicy policy, RateSubject subject)
@@ -67,10 +69,10 @@ public sealed class RateLimiter(SharedCounters counters, RateLeases leases, Time
         return counters.FingerprintOf(bytes);
     }
 
-    private RateVerdict Verdict(RateLimitPolicy policy, CounterAnswer answer) => new(
+    private static RateVerdict Verdict(RateLimitPolicy policy, CounterAnswer answer, long now) => new(
         policy,
         answer.Taken == Taken.Denied ? -1 : answer.Remaining,
-        (int)Math.Max(1, (answer.WindowEnd - Now() + 999) / 1000));
+        (int)Math.Max(1, (answer.WindowEnd - now + 999) / 1000));
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 }
@@ -110,24 +112,38 @@ public sealed class SignInAttempts(RateLimiter limiter, RateLimitPolicies polici
 /// <summary>How a verdict is told: draft-ietf-httpapi-ratelimit-headers-11, and the older headers that many clients read.</summary>
 public static class RateLimitHeaders
 {
-    public static void Write(IHeaderDictionary headers, CountedRequest counted)
-    {
-        var tightest = counted.Default;
-        if (counted.Own is { } own)
-        {
-            headers["RateLimit-Policy"] = $"{tightest.Policy.Header}, {own.Policy.Header}";
-            headers["RateLimit"] = $"{Left(tightest)}, {Left(own)}";
-            tightest = own.Remaining < tightest.Remaining ? own : tightest;
-        }
-        else
-        {
-            headers["RateLimit-Policy"] = tightest.Policy.Header;
-            headers["RateLimit"] = Left(tightest);
-        }
+    private const string Policies = "RateLimit-Policy";
+    private const string Limits = "RateLimit";
+    private const string Limit = "X-RateLimit-Limit";
+    private const string Remaining = "X-RateLimit-Remaining";
+    private const string Reset = "X-RateLimit-Reset";
 
-        headers["X-RateLimit-Limit"] = tightest.Policy.CallsText;
-        headers["X-RateLimit-Remaining"] = tightest.Remaining.ToString(CultureInfo.InvariantCulture);
-        headers["X-RateLimit-Reset"] = tightest.ResetSeconds.ToString(CultureInfo.InvariantCulture);
+    /// <summary>Whether the request was counted.</summary>
+    public static bool AreIn(IHeaderDictionary headers) => headers.ContainsKey(Limits);
+
+    public static void Write(IHeaderDictionary headers, RateVerdict verdict)
+    {
+        headers[Policies] = verdict.Policy.Header;
+        headers[Limits] = Left(verdict);
+        WriteOlder(headers, verdict);
+    }
+
+    /// <summary>Adds a second limit that the request was counted by. The older headers know only one: the tighter.</summary>
+    public static void Add(IHeaderDictionary headers, RateVerdict own)
+    {
+        headers[Policies] = $"{headers[Policies]}, {own.Policy.Header}";
+        headers[Limits] = $"{headers[Limits]}, {Left(own)}";
+        if (own.Remaining < int.Parse(headers[Remaining].ToString(), CultureInfo.InvariantCulture))
+        {
+            WriteOlder(headers, own);
+        }
+    }
+
+    private static void WriteOlder(IHeaderDictionary headers, RateVerdict verdict)
+    {
+        headers[Limit] = verdict.Policy.CallsText;
+        headers[Remaining] = verdict.Remaining.ToString(CultureInfo.InvariantCulture);
+        headers[Reset] = verdict.ResetSeconds.ToString(CultureInfo.InvariantCulture);
     }
 
     private static string Left(RateVerdict verdict) =>

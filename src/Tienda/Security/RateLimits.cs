@@ -15,8 +15,6 @@ public sealed record OwnRateLimit(Func<RateLimitPolicies, RateLimitPolicy> Choos
 /// </summary>
 public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLimitPolicies policies, Settings settings)
 {
-    private static readonly string[] Exempt = ["/health_check", "/health/live", "/health/ready", "/metrics"];
-
     public Task InvokeAsync(HttpContext context)
     {
         if (settings.AuthEnabled && Authentication.HasCredentials(context.Request))
@@ -45,38 +43,19 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
     private Task CountAsync(HttpContext context, RateSubject subject)
     {
         var counting = limiter.TakeAsync(policies.Default, subject);
-        return counting.IsCompletedSuccessfully ? GoOn(context, subject, counting.Result) : GoOnLaterAsync(context, subject, counting);
+        return counting.IsCompletedSuccessfully ? GoOn(context, counting.Result) : GoOnLaterAsync(context, counting);
     }
 
-    private async Task GoOnLaterAsync(HttpContext context, RateSubject subject, ValueTask<RateVerdict> counting) =>
-        await GoOn(context, subject, await counting);
+    private async Task GoOnLaterAsync(HttpContext context, ValueTask<RateVerdict> counting) => await GoOn(context, await counting);
 
-    private Task GoOn(HttpContext context, RateSubject subject, RateVerdict verdict)
+    private Task GoOn(HttpContext context, RateVerdict verdict)
     {
-        var counted = new CountedRequest(subject, verdict);
-        context.Features.Set(counted);
-        if (!verdict.Allowed)
-        {
-            RateLimitHeaders.Write(context.Response.Headers, counted);
-            return TooManyRequests(verdict).ExecuteAsync(context);
-        }
-
-        context.Response.OnStarting(WriteHeadersAsync, context);
-        return next(context);
+        RateLimitHeaders.Write(context.Response.Headers, verdict);
+        return verdict.Allowed ? next(context) : TooManyRequests(verdict).ExecuteAsync(context);
     }
 
-    private static bool IsExempt(PathString path)
-    {
-        foreach (var exempt in Exempt)
-        {
-            if (path.Equals(exempt, StringComparison.Ordinal))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool IsExempt(PathString path) =>
+        HealthEndpoints.Contain(path) || path.Equals("/metrics", StringComparison.OrdinalIgnoreCase);
 
     public static Problem TooManyRequests(RateVerdict verdict) => new(
         ProblemType.TooManyRequests,
@@ -87,25 +66,20 @@ public sealed class RateLimits(RequestDelegate next, RateLimiter limiter, RateLi
     {
         RetryAfterSeconds = verdict.ResetSeconds,
     };
-
-    private static Task WriteHeadersAsync(object state)
-    {
-        var context = (HttpContext)state;
-        RateLimitHeaders.Write(context.Response.Headers, context.Features.Get<CountedRequest>()!);
-        return Task.CompletedTask;
-    }
 }
 
-/// <summary>Counts the requests of endpoints that have a limit of their own, behind routing and the limit of all requests.</summary>
+/// <summary>Counts the requests of endpoints that have a limit of their own, unless they are exempt from that of all requests.</summary>
 public sealed class OwnRateLimits(RequestDelegate next, RateLimiter limiter, RateLimitPolicies policies)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<OwnRateLimit>() is { } own
-            && context.Features.Get<CountedRequest>() is { } counted)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<OwnRateLimit>() is { } own && RateLimitHeaders.AreIn(context.Response.Headers))
         {
-            var verdict = await limiter.TakeAsync(own.Choose(policies), counted.Subject);
-            counted.Own = verdict;
+            var subject = context.User.ClientId is { } id
+                ? RateSubject.OfClient(id)
+                : RateSubject.OfAddress(context.Connection.RemoteIpAddress);
+            var verdict = await limiter.TakeAsync(own.Choose(policies), subject);
+            RateLimitHeaders.Add(context.Response.Headers, verdict);
             if (!verdict.Allowed)
             {
                 await RateLimits.TooManyRequests(verdict).ExecuteAsync(context);
@@ -114,23 +88,6 @@ public sealed class OwnRateLimits(RequestDelegate next, RateLimiter limiter, Rat
         }
 
         await next(context);
-    }
-}
-
-/// <summary>A request that was counted, for whom and with which verdicts.</summary>
-public sealed class CountedRequest(RateSubject subject, RateVerdict verdict)
-{
-    private object? _own;
-
-    public RateSubject Subject => subject;
-
-    public RateVerdict Default => verdict;
-
-    /// <summary>That of the endpoint's own limit, if it has one. Few have, so the place for it is not in every one of these.</summary>
-    public RateVerdict? Own
-    {
-        get => (RateVerdict?)_own;
-        set => _own = value;
     }
 }
 

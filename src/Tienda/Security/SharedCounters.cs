@@ -37,7 +37,6 @@ public sealed unsafe class SharedCounters : IDisposable
     private const int SetBytes = 256;
     private const int EntriesPerSet = 7;
     private const int HeaderBytes = 256;
-    private const int KeyWords = 4;
     private const long FileBytes = HeaderBytes + ((long)SetCount * SetBytes);
 
     // No window is longer; an entry that claims to be is left over from a clock that was wrong, or is no entry at all.
@@ -52,7 +51,7 @@ public sealed unsafe class SharedCounters : IDisposable
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _memory;
-    private readonly byte[] _key;
+    private readonly (ulong First, ulong Second) _key;
     private readonly long _ticketPrefix = (long)RandomNumberGenerator.GetInt32(1, int.MaxValue) << 32;
     private int _ticket;
 
@@ -80,7 +79,7 @@ public sealed unsafe class SharedCounters : IDisposable
 
         // The number is the layout's: another version of the program that lays the table out differently uses another file.
         var stream = new FileStream(
-            Path.Combine(folder, "rate-limits-1"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+            Path.Combine(folder, "rate-limits-2"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         return new SharedCounters(MemoryMappedFile.CreateFromFile(
             stream, null, FileBytes, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: false));
     }
@@ -89,15 +88,8 @@ public sealed unsafe class SharedCounters : IDisposable
     public static SharedCounters OpenPrivate() => new(MemoryMappedFile.CreateNew(null, FileBytes));
 
     /// <summary>The key's place in the table: a keyed hash, so that nobody can aim at the counter of somebody else.</summary>
-    public long FingerprintOf(ReadOnlySpan<byte> subject)
-    {
-        Span<byte> input = stackalloc byte[64];
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        _key.CopyTo(input);
-        subject.CopyTo(input[_key.Length..]);
-        SHA256.HashData(input[..(_key.Length + subject.Length)], hash);
-        return MemoryMarshal.Read<long>(hash) | 1; // zero marks a free entry
-    }
+    public long FingerprintOf(ReadOnlySpan<byte> subject) =>
+        (long)SipHash.Hash(_key.First, _key.Second, subject) | 1; // zero marks a free entry
 
     /// <summary>Asks for one call of a key.</summary>
     /// <param name="limit">Calls in a window.</param>
@@ -263,16 +255,17 @@ public sealed unsafe class SharedCounters : IDisposable
     // Not a plain write: who was taken for dead and wakes up must not open the lock of somebody else.
     private static void Leave(byte* set, long ticket) => Interlocked.CompareExchange(ref *(long*)set, 0, ticket);
 
-    // Each word is set by whoever comes first, so that all processes read the same key without a lock.
-    private byte[] AgreeOnKey()
+    private (ulong First, ulong Second) AgreeOnKey()
     {
         var words = (long*)_memory;
-        for (var i = 0; i < KeyWords; i++)
-        {
-            Interlocked.CompareExchange(ref words[i], MemoryMarshal.Read<long>(RandomNumberGenerator.GetBytes(sizeof(long))) | 1, 0);
-        }
+        return (Agree(ref words[0]), Agree(ref words[1]));
 
-        return new ReadOnlySpan<byte>(_memory, KeyWords * sizeof(long)).ToArray();
+        // Each word is set by whoever comes first, so that all processes read the same key without a lock.
+        static ulong Agree(ref long word)
+        {
+            var proposal = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))) | 1;
+            return (ulong)(Interlocked.CompareExchange(ref word, proposal, 0) is not 0 and var agreed ? agreed : proposal);
+        }
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -17,7 +17,7 @@ public enum CacheResult
     /// <summary>By asking the database.</summary>
     Miss,
 
-    /// <summary>From memory, marked as stale, while the database is away.</summary>
+    /// <summary>From memory or Redis, marked as stale, while the database is away.</summary>
     Stale,
 }
 

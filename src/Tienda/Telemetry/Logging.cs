@@ -13,6 +13,8 @@ public static class Logging
         // The framework's lines about each request would say again what the request log says.
         logging.AddFilter("Microsoft", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
         logging.AddFilter("Npgsql", settings.LogLevel > LogLevel.Warning ? settings.LogLevel : LogLevel.Warning);
+        // It reports, with a stack, each connection that is found broken when it is closed: after a restart of the server, all of them.
+        logging.AddFilter("Npgsql.Connection", LogLevel.None);
         // Not even its errors: as long as it may log any, it makes an Activity and a scope for every request: 0.9 KB.
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.Services.AddSingleton<LogLines>();

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Tienda.Data;
 using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
@@ -13,11 +12,13 @@ public sealed class PoolGauge : IDisposable
 {
     private const string Instrument = "db.client.connection.count";
 
+    private readonly Settings _settings;
     private readonly MeterListener _listener = new();
     private readonly ConcurrentDictionary<string, long> _byState = new();
 
-    public PoolGauge()
+    public PoolGauge(Settings settings)
     {
+        _settings = settings;
         _listener.InstrumentPublished = (instrument, listener) =>
         {
             if (instrument is { Meter.Name: "Npgsql", Name: Instrument })
@@ -30,17 +31,17 @@ public sealed class PoolGauge : IDisposable
         _listener.Start();
     }
 
-    public PoolHealth Read(Settings settings)
+    public PoolHealth Read()
     {
         _listener.RecordObservableInstruments();
         var used = (int)_byState.GetValueOrDefault("used");
-        var capacity = settings.PoolSize + settings.PoolMaxOverflow;
+        var capacity = _settings.PoolSize + _settings.PoolMaxOverflow;
         return new PoolHealth
         {
-            Size = settings.PoolSize,
+            Size = _settings.PoolSize,
             CheckedIn = (int)_byState.GetValueOrDefault("idle"),
             CheckedOut = used,
-            Overflow = Math.Max(0, used - settings.PoolSize),
+            Overflow = Math.Max(0, used - _settings.PoolSize),
             TotalCapacity = capacity,
             UtilizationPercent = Math.Round(100.0 * used / capacity, 1),
         };
@@ -64,7 +65,7 @@ public sealed class PoolGauge : IDisposable
             }
         }
 
-        if (pool == Database.RequestPool && state is not null)
+        if (pool == _settings.PoolName && state is not null)
         {
             _byState[state] = value;
         }

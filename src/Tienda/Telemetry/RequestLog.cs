@@ -8,12 +8,14 @@ using Tienda.Hosting;
 namespace Tienda.Telemetry;
 
 /// <summary>
-/// Gives every request its id and writes it to the log: as two lines of text, one when it comes and one when it is answered,
-/// or as one JSON object when it is answered. ACCESS_LOG switches it, whatever the level of the other lines.
+/// Gives every request its id, counts it, and writes it to the log: as two lines of text, one when it comes and one when it is answered,
+/// or as one JSON object when it is answered. ACCESS_LOG switches the lines, whatever the level of the other ones.
 /// </summary>
-public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings settings, TimeProvider time)
+public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigures figures, Settings settings, TimeProvider time)
 {
-    private const string RequestIdHeader = "X-Request-ID";
+    /// <summary>In: an id of the client's, if it is a plain token. Out: the id under which the request is logged.</summary>
+    public const string IdHeader = "X-Request-ID";
+
     private const int LongestRequestId = 128;
     private const int NewIdLength = 12;
 
@@ -22,34 +24,63 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
 
     private static long _lastId = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
+    private readonly LogTime _time = new(time);
+    private readonly bool _writesText = settings.AccessLog && !settings.JsonLogs;
+    private readonly bool _writesJson = settings.AccessLog && settings.JsonLogs;
+
     public Task InvokeAsync(HttpContext context)
     {
-        var id = context.Request.Headers[RequestIdHeader].ToString();
+        var id = context.Request.Headers[IdHeader].ToString();
         context.TraceIdentifier = id = IsSane(id) ? id : NewId();
-        context.Response.Headers[RequestIdHeader] = id;
-        if (!settings.AccessLog)
-        {
-            return next(context);
-        }
-
+        context.Response.Headers[IdHeader] = id;
         var request = new LoggedRequest(
             id, context.Request.Method, LoggedPath(context.Request.Path), context.Connection.RemoteIpAddress, Stopwatch.GetTimestamp());
-        if (!settings.JsonLogs)
-        {
-            Came(request);
-        }
-
-        var answering = next(context);
-        if (!answering.IsCompletedSuccessfully)
-        {
-            return AnsweredLaterAsync(answering, context, request);
-        }
-
-        Answered(context, request);
-        return Task.CompletedTask;
+        return _writesText ? RunWithTextAsync(context, request) : RunAsync(context, request);
     }
 
-    private async Task AnsweredLaterAsync(Task answering, HttpContext context, LoggedRequest request)
+    private async Task RunAsync(HttpContext context, LoggedRequest request)
+    {
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            var duration = Count(context, request);
+            if (_writesJson)
+            {
+                WriteJson(context, request, duration);
+            }
+        }
+    }
+
+    // An answer that nobody had to wait for is logged together with its request, in one piece.
+    private Task RunWithTextAsync(HttpContext context, LoggedRequest request)
+    {
+        var line = new Utf8Line(2 * LongestLine);
+        var now = _time.Now();
+        AppendCame(ref line, request, now);
+        var (answering, isDone) = (Task.CompletedTask, true);
+        try
+        {
+            answering = next(context);
+            isDone = answering.IsCompleted;
+        }
+        finally
+        {
+            if (isDone)
+            {
+                AppendAnswered(ref line, context, request, now, Count(context, request));
+            }
+
+            lines.Write(line.Written);
+            line.Dispose();
+        }
+
+        return isDone ? answering : RunOnAsync(answering, context, request);
+    }
+
+    private async Task RunOnAsync(Task answering, HttpContext context, LoggedRequest request)
     {
         try
         {
@@ -57,14 +88,24 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         }
         finally
         {
-            Answered(context, request);
+            var line = new Utf8Line(LongestLine);
+            AppendAnswered(ref line, context, request, _time.Now(), Count(context, request));
+            lines.Write(line.Written);
+            line.Dispose();
         }
     }
 
-    private void Came(LoggedRequest request)
+    /// <returns>How long the request took, in milliseconds.</returns>
+    private double Count(HttpContext context, LoggedRequest request)
     {
-        var line = new Utf8Line(LongestLine);
-        AppendStart(ref line, request, "] → "u8);
+        var duration = Stopwatch.GetTimestamp() - request.Since;
+        figures.Note(context, duration);
+        return 1000.0 * duration / Stopwatch.Frequency;
+    }
+
+    private static void AppendCame(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> now)
+    {
+        AppendStart(ref line, request, now, "] → "u8);
         line.Append(" (client: "u8);
         if (request.Client is { } client)
         {
@@ -76,33 +117,22 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         }
 
         line.Append(")\n"u8);
-        lines.Write(line.Written);
-        line.Dispose();
     }
 
-    private void Answered(HttpContext context, LoggedRequest request)
+    private static void AppendAnswered(
+        ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now, double milliseconds)
     {
-        var (status, milliseconds) = (context.Response.StatusCode, Stopwatch.GetElapsedTime(request.Since).TotalMilliseconds);
-        if (settings.JsonLogs)
-        {
-            AnsweredAsJson(request, status, milliseconds);
-            return;
-        }
-
-        var line = new Utf8Line(LongestLine);
-        AppendStart(ref line, request, "] ← "u8);
+        AppendStart(ref line, request, now, "] ← "u8);
         line.Append(" - "u8);
-        line.Append(status, "");
+        line.Append(context.Response.StatusCode, "");
         line.Append(" ("u8);
-        line.Append(milliseconds, "F1");
+        line.AppendTenths((long)Math.Round(milliseconds * 10));
         line.Append("ms)\n"u8);
-        lines.Write(line.Written);
-        line.Dispose();
     }
 
-    private void AppendStart(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> direction)
+    private static void AppendStart(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> now, ReadOnlySpan<byte> direction)
     {
-        line.Append(time.GetUtcNow().UtcDateTime, "yyyy-MM-dd HH:mm:ss");
+        line.Append(now);
         line.Append(" - ["u8);
         line.Append(request.Id);
         line.Append(direction);
@@ -111,7 +141,7 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
         line.Append(request.Path);
     }
 
-    private void AnsweredAsJson(LoggedRequest request, int status, double milliseconds)
+    private void WriteJson(HttpContext context, LoggedRequest request, double milliseconds)
     {
         var line = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(line))
@@ -124,7 +154,7 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, Settings se
             json.WriteString("method", request.Method);
             json.WriteString("path", request.Path);
             json.WriteString("client", request.Client?.ToString());
-            json.WriteNumber("status", status);
+            json.WriteNumber("status", context.Response.StatusCode);
             json.WriteNumber("duration_ms", Math.Round(milliseconds, 1));
             json.WriteEndObject();
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Tienda.Hosting;
@@ -11,17 +12,53 @@ public static class ShopMetrics
     /// <summary>The meter of the shop's own figures.</summary>
     public const string Meter = "Tienda";
 
+    /// <summary>OpenTelemetry's name for the number of requests that are being answered.</summary>
+    public const string RequestsUnderWay = "http.server.active_requests";
+
+    private const string OpenMetricsEnd = "# EOF\n";
+
     public static IServiceCollection AddShopMetrics(this IServiceCollection services)
     {
         services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("tienda", serviceVersion: BuildInfo.Version))
             .WithMetrics(metrics => metrics
-                .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime", Meter)
+                .AddMeter("Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "System.Runtime", Meter)
                 .AddPrometheusExporter());
         services.AddSingleton<CacheMetrics>();
+        services.AddSingleton<RequestFigures>();
         return services;
     }
 
-    public static void MapShopMetrics(this IEndpointRouteBuilder routes) =>
-        routes.MapPrometheusScrapingEndpoint("/metrics").ForAdministrators();
+    /// <summary>The page that Prometheus reads: what the library writes of the meters, and the requests.</summary>
+    public static void MapShopMetrics(this IEndpointRouteBuilder routes) => routes.MapPrometheusScrapingEndpoint("/metrics")
+        .ForAdministrators()
+        .Add(endpoint =>
+        {
+            var writeMeters = endpoint.RequestDelegate!;
+            endpoint.RequestDelegate = context => WriteAsync(context, writeMeters);
+        });
+
+    private static async Task WriteAsync(HttpContext context, RequestDelegate writeMeters)
+    {
+        var response = context.Response;
+        var body = response.Body;
+        using var meters = new MemoryStream();
+        response.Body = meters;
+        try
+        {
+            await writeMeters(context);
+        }
+        finally
+        {
+            response.Body = body;
+        }
+
+        var text = Encoding.UTF8.GetString(meters.GetBuffer(), 0, (int)meters.Length);
+        var isOpenMetrics = text.EndsWith(OpenMetricsEnd, StringComparison.Ordinal);
+        text = (isOpenMetrics ? text[..^OpenMetricsEnd.Length] : text)
+            + context.RequestServices.GetRequiredService<RequestFigures>().ToText()
+            + (isOpenMetrics ? OpenMetricsEnd : "");
+        response.ContentLength = Encoding.UTF8.GetByteCount(text);
+        await response.WriteAsync(text, context.RequestAborted);
+    }
 }

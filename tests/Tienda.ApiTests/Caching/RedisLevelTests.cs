@@ -140,6 +140,7 @@ public sealed class RedisLevelTests(ShopApp shop)
         await exchange.ExecuteAsync();
         await workers.Given.ProductAsync();
         Assert.Equal("false", await HitAsync(workers, 0));
+        await Eventually.HoldsAsync(async () => await database.KeyTypeAsync(ListKey) == RedisType.String);
     }
 
     [Fact]

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Tienda.ApiTests.Data;
 
 /// <summary>The built program in a process of its own, started in a folder as a person would.</summary>
-public sealed class TiendaProgram : IAsyncDisposable
+public sealed partial class TiendaProgram : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -14,6 +15,9 @@ public sealed class TiendaProgram : IAsyncDisposable
     private readonly TaskCompletionSource<Uri> _url = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private TiendaProgram(Process process) => _process = process;
+
+    /// <summary>The number of its process.</summary>
+    public int Id => _process.Id;
 
     public string Output
     {
@@ -106,6 +110,9 @@ public sealed class TiendaProgram : IAsyncDisposable
         return program;
     }
 
+    [GeneratedRegex(@"^\s*API +(?<url>\S+)|""Url"":""(?<url>[^""]+)""")]
+    private static partial Regex AddressOfShop();
+
     private void Note(string? line)
     {
         lock (_output)
@@ -113,9 +120,10 @@ public sealed class TiendaProgram : IAsyncDisposable
             _output.AppendLine(line);
         }
 
-        if (line?.TrimStart() is { } text && text.StartsWith("API ", StringComparison.Ordinal))
+        // In the banner, or in the line that stands for it in JSON logs.
+        if (line is not null && AddressOfShop().Match(line) is { Success: true } found)
         {
-            _url.TrySetResult(new Uri(text["API ".Length..].Trim()));
+            _url.TrySetResult(new Uri(found.Groups["url"].Value));
         }
     }
 }

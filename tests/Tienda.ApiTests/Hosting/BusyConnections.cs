@@ -81,7 +81,7 @@ public sealed class BusyConnections(Uri shop, string path) : IAsyncDisposable
             length += read;
             head = head >= 0 ? head : answer.AsSpan(0, length).IndexOf("\r\n\r\n"u8);
             var text = head < 0 ? "" : Encoding.ASCII.GetString(answer, 0, head);
-            if (head >= 0 && length >= head + 4 + ContentLengthOf(text))
+            if (head >= 0 && IsComplete(text, answer.AsSpan(head + 4, length - head - 4)))
             {
                 if (text.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal))
                 {
@@ -102,8 +102,12 @@ public sealed class BusyConnections(Uri shop, string path) : IAsyncDisposable
         }
     }
 
-    private static int ContentLengthOf(string head) => int.Parse(
-        head.Split("\r\n").Single(line => line.StartsWith("Content-Length:", StringComparison.Ordinal)).Split(':')[1]);
+    private static bool IsComplete(string head, ReadOnlySpan<byte> body)
+    {
+        var length = head.Split("\r\n").SingleOrDefault(line => line.StartsWith("Content-Length:", StringComparison.Ordinal));
+        // Without it, the body comes in chunks, of which the last one is empty.
+        return length is null ? body.EndsWith("0\r\n\r\n"u8) : body.Length >= int.Parse(length.Split(':')[1]);
+    }
 
     private void Note(string loss)
     {

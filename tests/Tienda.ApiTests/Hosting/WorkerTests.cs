@@ -1,6 +1,5 @@
-using System.Net.Sockets;
+using System.Globalization;
 using System.Text.RegularExpressions;
-using Npgsql;
 using Tienda.ApiTests.Data;
 using Tienda.ApiTests.Security;
 
@@ -16,7 +15,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_reload_under_64_busy_connections_loses_no_request()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var before = own.Workers;
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 64);
         await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
@@ -36,7 +35,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task Behind_nginx_a_reload_loses_no_request()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         await using var nginx = await TestNginx.StartAsync(own.Url);
         await using var busy = BusyConnections.Start(nginx.Address, "/products?limit=1", 32);
         await Eventually.HoldsAsync(() => busy.Answered > 500, Patience);
@@ -51,7 +50,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_killed_worker_is_replaced_at_once_while_the_others_answer()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2, new() { ["LOG_FORMAT"] = "json" });
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2, new() { ["LOG_FORMAT"] = "json" });
         var killed = own.Workers[1];
 
         await TiendaProgram.SignalAsync("KILL", killed);
@@ -68,7 +67,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task A_worker_that_cannot_start_does_not_spin_and_a_reload_leaves_the_others_alone()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var before = own.Workers;
         await File.WriteAllTextAsync(Path.Combine(own.Folder.Path, ".env"), "DB_POOL_SIZE=many", Ct);
 
@@ -89,19 +88,15 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task Told_to_end_they_finish_what_they_have_begun()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var product = await new Given(own.Http).ProductAsync(stock: 1);
-        await using var connection = await own.Database.OpenConnectionAsync(Ct);
-        await using var transaction = await connection.BeginTransactionAsync(Ct);
-        await using var command = new NpgsqlCommand($"SELECT FROM products WHERE id_key = {product.Id()} FOR UPDATE", connection);
-        await command.ExecuteNonQueryAsync(Ct);
+        await using var held = await own.HoldAsync(product.Id());
 
         var slow = own.Http.PatchAsync($"/products/{product.Id()}", new { stock = 7 });
-        await Eventually.HoldsAsync(async () => await own.Database.ValueAsync<long>(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0);
+        await own.LockIsWaitedForAsync();
         await own.Program.SignalAsync("TERM");
-        await Eventually.HoldsAsync(() => !Accepts(own.Url), Patience);
-        await transaction.RollbackAsync(Ct);
+        await Eventually.HoldsAsync(() => !own.Accepts, Patience);
+        await held.DisposeAsync();
 
         Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
         Assert.Equal(0, await own.Program.ExitCodeAsync());
@@ -111,7 +106,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     [Fact]
     public async Task Told_to_end_in_the_midst_of_a_reload_nobody_is_left()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var before = own.Workers;
 
         await own.Program.SignalAsync("HUP");
@@ -127,11 +122,11 @@ public sealed partial class WorkerTests(ShopApp shop)
     [InlineData(2)]
     public async Task A_worker_that_has_served_enough_is_followed_by_another_one(int workers)
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers, new() { ["LIMIT_MAX_REQUESTS"] = "300" });
+        await using var own = await SupervisedShop.OpenAsync(shop, workers, new() { ["LIMIT_MAX_REQUESTS"] = "300" });
         var before = own.Workers;
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 8);
 
-        await own.SaysAsync("has served LIMIT_MAX_REQUESTS; another one takes its place.");
+        await own.SaysAsync("another one takes its place.");
         await Eventually.HoldsAsync(() => own.Workers.Any(worker => before[worker.Key] != worker.Value), Patience);
         await busy.StopAsync();
 
@@ -139,9 +134,32 @@ public sealed partial class WorkerTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task They_go_one_at_a_time_each_after_a_number_of_requests_of_its_own()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 3, new() { ["LIMIT_MAX_REQUESTS"] = "200" });
+        await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 12);
+        var most = 0;
+
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                most = Math.Max(most, own.Children);
+                return TiredLine().Count(own.Program.Output) >= 5;
+            },
+            Patience);
+        await busy.StopAsync();
+
+        var served = TiredLine().Matches(own.Program.Output).Select(line => int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToList();
+        Assert.Empty(busy.Losses);
+        Assert.Equal(4, most);
+        Assert.All(served, requests => Assert.InRange(requests, 200, 220));
+        Assert.True(served.Distinct().Count() > 1, string.Join(", ", served));
+    }
+
+    [Fact]
     public async Task Without_their_supervisor_they_end()
     {
-        await using var own = await SupervisedShop.OpenAsync(shop.Postgres, workers: 2);
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var workers = own.Workers.Values.ToList();
 
         await own.Program.KillAsync();
@@ -176,18 +194,8 @@ public sealed partial class WorkerTests(ShopApp shop)
         }
     }
 
-    private static bool Accepts(Uri url)
-    {
-        try
-        {
-            using var connection = new TcpClient(url.Host, url.Port);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
+    [GeneratedRegex(@"has served (\d+) requests; another one takes its place")]
+    private static partial Regex TiredLine();
 
     [GeneratedRegex(@"port (\d+)")]
     private static partial Regex PortLine();

@@ -30,11 +30,13 @@ public sealed record Exchange(string Path, TimeSpan Asked, TimeSpan Answered, in
 /// <summary>
 /// The guide's users, each on a connection of its own and with a short pause after each answer: three ask for a list of 20, two for a
 /// product, one orders. An order that fails is repeated under its key whenever its user would order, until it is answered; whoever reads
-/// goes on.
+/// goes on. Beside them a few clerks look at orders, which are never cached, so that the database is read all the time.
 /// </summary>
 public sealed class GuideTraffic : IAsyncDisposable
 {
     public const int Users = 64;
+
+    public const int Clerks = 8;
 
     public const string Orders = "/orders";
 
@@ -47,7 +49,9 @@ public sealed class GuideTraffic : IAsyncDisposable
     /// <summary>Nobody waits longer for an answer.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
+    // What is thrown with the dice, and what is not.
     private const int Ordering = 5;
+    private const int Looking = 6;
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -56,14 +60,12 @@ public sealed class GuideTraffic : IAsyncDisposable
     private readonly IReadOnlyList<long> _products;
     private readonly IReadOnlyList<long> _buyers;
     private readonly Task _users;
-    private readonly int _all;
     private int _connections;
 
-    /// <param name="clerks">Users beside the guide's, who look at orders, which are never cached.</param>
-    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers, int clerks = 0)
+    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers)
     {
-        (_products, _buyers, _all) = (products, buyers, Users + clerks);
-        _users = Task.WhenAll(Enumerable.Range(0, _all).Select(number => Task.Run(() => UseAsync(shop, number))));
+        (_products, _buyers) = (products, buyers);
+        _users = Task.WhenAll(Enumerable.Range(0, Users + Clerks).Select(number => Task.Run(() => UseAsync(shop, number))));
     }
 
     /// <summary>What the keys of all orders begin with.</summary>
@@ -77,7 +79,7 @@ public sealed class GuideTraffic : IAsyncDisposable
     public IReadOnlyDictionary<string, long> Placed => _placed;
 
     /// <summary>Connections that took the place of others.</summary>
-    public int Reconnections => Volatile.Read(ref _connections) - _all;
+    public int Reconnections => Volatile.Read(ref _connections) - Users - Clerks;
 
     /// <summary>Begins nothing new. Every order is answered when this ends.</summary>
     public async Task StopAsync()
@@ -101,10 +103,10 @@ public sealed class GuideTraffic : IAsyncDisposable
         OpenOrder? open = null;
         for (var orders = 0; !_stop.IsCancellationRequested || open is not null; await PauseAsync(dice))
         {
-            switch (_stop.IsCancellationRequested ? Ordering : dice.Below(6))
+            switch (number >= Users ? Looking : _stop.IsCancellationRequested ? Ordering : dice.Below(Looking))
             {
-                case var _ when number >= Users:
-                    await AskAsync(http, "/orders?limit=5");
+                case Looking:
+                    await AskAsync(http, $"{Orders}?limit=5");
                     break;
                 case < 3:
                     await AskAsync(http, "/products?skip=0&limit=20");

@@ -49,11 +49,10 @@ public sealed class Outage
         Errors.Select(error => error.Answered - Returned).Append(TimeSpan.Zero).Max();
 
     /// <summary>Runs the traffic into it and on until everything is calm again, and checks the books.</summary>
-    public static async Task<Outage> RunAsync(OutageShop shop, string name, Func<Task> begin, TimeSpan length, Func<Task> end, int clerks = 0)
+    public static async Task<Outage> RunAsync(OutageShop shop, string name, Func<Task> begin, TimeSpan length, Func<Task> end)
     {
         var ct = TestContext.Current.CancellationToken;
-        await shop.WarmAsync();
-        await using var traffic = shop.Open(clerks);
+        await using var traffic = shop.Open();
         await Task.Delay(Warm, ct);
         var began = traffic.Now;
         await begin();
@@ -67,7 +66,7 @@ public sealed class Outage
         await traffic.StopAsync();
 
         var outage = new Outage(name, traffic, began, returned);
-        await outage.TellAsync();
+        outage.Tell();
         Assert.All(outage.Errors, error => Assert.Contains(error.Status, Documented.Append(GuideTraffic.Broken)));
         Assert.All(outage._exchanges.Where(e => e.Status == 503), refused => Assert.True(refused.SaysWhen));
         await shop.CheckAsync(traffic);
@@ -96,12 +95,9 @@ public sealed class Outage
         _ => status.ToString(CultureInfo.InvariantCulture),
     };
 
-    private async Task TellAsync()
+    private void Tell()
     {
         TestContext.Current.TestOutputHelper!.WriteLine(ToString());
-        if (Environment.GetEnvironmentVariables()["TEST_REPORT"] is string report)
-        {
-            await File.AppendAllTextAsync(report, $"{this}\n", TestContext.Current.CancellationToken);
-        }
+        TestReport.Tell(ToString());
     }
 }

@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Npgsql;
+using Tienda.ApiTests.Hosting;
 
 namespace Tienda.ApiTests.Outages;
 
@@ -79,7 +79,7 @@ public sealed class OutageShop : IAsyncDisposable
     }
 
     /// <summary>Lets the guide's users loose on the shop.</summary>
-    public GuideTraffic Open(int clerks) => new(Shop.Url, _products, _buyers, clerks);
+    public GuideTraffic Open() => new(Shop.Url, _products, _buyers);
 
     /// <summary>What has to hold when everything is back and nobody asks any more.</summary>
     public async Task CheckAsync(GuideTraffic traffic)
@@ -126,24 +126,6 @@ public sealed class OutageShop : IAsyncDisposable
         }
     }
 
-    /// <summary>Asserts that every worker reports the database as down, and within two seconds.</summary>
-    public Task IsCriticalAsync() => EachWorkerAsync(async http =>
-    {
-        // A report is given again for a second.
-        await Task.Delay(TimeSpan.FromSeconds(1.1), TestContext.Current.CancellationToken);
-        var asked = Stopwatch.StartNew();
-        var report = await HealthAsync(http);
-        Assert.InRange(asked.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(2));
-        Assert.Equal(("critical", "down"), ((string)report["status"]!, (string)report["checks"]!["database"]!["status"]!));
-    });
-
-    /// <summary>What one of the workers takes for the time of day.</summary>
-    public async Task<DateTimeOffset> ClockAsync()
-    {
-        using var answer = await Shop.Http.GottenAsync("/health/live");
-        return answer.Headers.Date!.Value;
-    }
-
     public async ValueTask DisposeAsync()
     {
         foreach (var owned in Enumerable.Reverse(_owned))
@@ -163,17 +145,14 @@ public sealed class OutageShop : IAsyncDisposable
         var given = new Given(Shop.Http);
         _products = [.. (await Task.WhenAll(Enumerable.Range(0, Products).Select(_ => given.ProductAsync(Stock)))).Select(p => p.Id())];
         _buyers = [.. (await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => given.ClientAsync()))).Select(c => c.Id())];
-        await WarmAsync();
-    }
-
-    /// <summary>Sees to it that every worker has every answer.</summary>
-    public Task WarmAsync() => EachWorkerAsync(async http =>
-    {
-        foreach (var path in _products.Select(id => $"/products/{id}").Append("/products?skip=0&limit=20"))
+        await EachWorkerAsync(async http =>
         {
-            await http.GetJsonAsync(path);
-        }
-    });
+            foreach (var path in _products.Select(id => $"/products/{id}").Append("/products?skip=0&limit=20"))
+            {
+                await http.GetJsonAsync(path);
+            }
+        });
+    }
 
     // Every order was insisted on until it was answered, so there is none beside those that were.
     private async Task HaveOrderedOnceAsync(GuideTraffic traffic)
@@ -215,7 +194,7 @@ public sealed class OutageShop : IAsyncDisposable
     }
 }
 
-/// <summary>One shop for outages after each of which it has to be as before. There is a network between it and the servers.</summary>
+/// <summary>One shop for several outages, after each of which it has to be as before. There is a network between it and its servers.</summary>
 public sealed class SharedOutageShop : IAsyncLifetime
 {
     public OutageShop Shop { get; private set; } = null!;

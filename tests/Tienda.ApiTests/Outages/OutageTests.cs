@@ -10,11 +10,9 @@ namespace Tienda.ApiTests.Outages;
 [Collection(nameof(OutageTests))]
 public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedOutageShop>
 {
-    private const int Clerks = 8;
-
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(3);
 
-    // A statement has 15 s on the server; the program waits a second more, and the driver for a connection to call it off.
+    // A read that hears nothing of the server is given up after 17 s, and those for which a connection is waited for.
     private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(OutageShop.PoolTimeout + 17);
 
     private readonly OutageShop _shop = shared.Shop;
@@ -43,7 +41,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
         var outage = await Outage.RunAsync(
             _shop, "PostgreSQL restarted", _shop.Postgres.RestartAsync, TimeSpan.Zero, () => Task.CompletedTask);
 
-        Assert.DoesNotContain(outage.Errors, error => error.IsCached);
+        Assert.DoesNotContain(outage.Errors, error => !error.IsOrder);
         Assert.InRange(outage.ToLastError, TimeSpan.Zero, Moment);
     }
 
@@ -71,11 +69,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     public async Task The_network_to_PostgreSQL_cut_without_a_word_and_restored()
     {
         var outage = await Outage.RunAsync(
-            _shop, "PostgreSQL cut off", Do(_shop.PostgresWire.Cut), OutageShop.Length, async () =>
-            {
-                await _shop.IsCriticalAsync();
-                _shop.PostgresWire.Restore();
-            });
+            _shop, "PostgreSQL cut off", Do(_shop.PostgresWire.Cut), OutageShop.Length, Do(_shop.PostgresWire.Restore));
 
         ReadsGoOn(outage);
         Assert.InRange(outage.ToFirstOrder, TimeSpan.Zero, Moment);
@@ -87,28 +81,13 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     {
         var outage = await Outage.RunAsync(
             _shop, "PostgreSQL cut off, connections forgotten", Do(_shop.PostgresWire.Cut), OutageShop.Length,
-            Do(_shop.PostgresWire.RestoreForNewConnections), Clerks);
+            Do(_shop.PostgresWire.RestoreForNewConnections));
 
         ReadsGoOn(outage);
-        Assert.InRange(outage.ToFirstOrder, TimeSpan.Zero, 2 * Moment);
-        Assert.InRange(outage.Longest, TimeSpan.Zero, LongestRead);
-        Assert.All(outage.Errors.Where(error => error.Asked > outage.Returned + Moment), error => Assert.True(error.IsOrder));
-    }
-
-    [Fact]
-    public async Task A_worker_that_starts_while_PostgreSQL_is_away_serves_when_it_is_back()
-    {
-        var worker = _shop.Shop.Workers[1];
-        var outage = await Outage.RunAsync(
-            _shop, "PostgreSQL and a worker killed", _shop.Postgres.StopAsync, TimeSpan.FromSeconds(1), async () =>
-            {
-                await TiendaProgram.SignalAsync("KILL", worker);
-                await Eventually.HoldsAsync(() => _shop.Shop.Workers[1] != worker);
-                await _shop.Postgres.OpenAsync();
-            });
-
         Assert.InRange(outage.ToFirstOrder, TimeSpan.Zero, Moment);
-        Assert.InRange(outage.ToLastError, TimeSpan.Zero, Moment);
+        // Who has asked on a connection that is forgotten is told so late; nobody asks on such a one any more.
+        Assert.DoesNotContain(outage.Errors, error => error.Asked > outage.Returned + Moment);
+        Assert.InRange(outage.Longest, TimeSpan.Zero, LongestRead + Moment);
     }
 
     [Fact]
@@ -117,7 +96,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
         var outage = await Outage.RunAsync(
             _shop, "Worker killed", () => TiendaProgram.SignalAsync("KILL", _shop.Shop.Workers[1]), TimeSpan.Zero, () => Task.CompletedTask);
 
-        Assert.InRange(outage.Errors.Count(), 0, GuideTraffic.Users);
+        Assert.InRange(outage.Errors.Count(), 0, GuideTraffic.Users + GuideTraffic.Clerks);
         Assert.All(outage.Errors, error => Assert.Equal(GuideTraffic.Broken, error.Status));
         Assert.InRange(outage.ToLastError, TimeSpan.Zero, TimeSpan.FromSeconds(1));
     }
@@ -130,7 +109,8 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
             _shop, "Worker stopped", () => TiendaProgram.SignalAsync("STOP", worker), OutageShop.Length,
             () => TiendaProgram.SignalAsync("CONT", worker));
 
-        Assert.Empty(outage.Errors);
+        // An order that has waited in it for longer than DB_POOL_TIMEOUT is put off when it wakes.
+        Assert.All(outage.Errors, error => Assert.True(error is { IsOrder: true, Status: 503 }, $"{error}"));
         Assert.InRange(outage.Longest, TimeSpan.Zero, OutageShop.Length + Moment);
     }
 

@@ -7,15 +7,21 @@ public sealed class Tmpfs : IAsyncDisposable
 {
     private Tmpfs(string path) => Path = path;
 
+    /// <summary>Its folder; anybody may write there.</summary>
     public string Path { get; }
 
     private string Ballast => System.IO.Path.Combine(Path, "ballast");
 
-    /// <summary>Null if this user or machine cannot mount anything.</summary>
+    /// <summary>Null if this user, or this machine, cannot mount anything.</summary>
     public static async Task<Tmpfs?> MountAsync(int megabytes)
     {
+        if (Environment.UserName != "root")
+        {
+            return null;
+        }
+
         var path = Directory.CreateTempSubdirectory("tienda-disk-").FullName;
-        if (await RunAsync("/bin/mount", "-t", "tmpfs", "-o", $"size={megabytes}m,mode=755", "tmpfs", path) == 0)
+        if (await RunAsync("/bin/mount", "-t", "tmpfs", "-o", $"size={megabytes}m,mode=1777", "tmpfs", path) == 0)
         {
             return new Tmpfs(path);
         }

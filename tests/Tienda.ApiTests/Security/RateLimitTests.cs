@@ -39,6 +39,20 @@ public sealed class RateLimitTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task An_answer_that_an_exception_has_cut_short_has_the_headers_of_every_answer()
+    {
+        await using var limited = await LimitedShop.OpenAsync(shop, calls: 30);
+        using var half = new StringContent("{", System.Text.Encoding.UTF8, "application/json");
+
+        using var refused = await limited.Stranger.PostAsync("/clients", half, Ct);
+
+        Assert.Equal(400, (int)refused.StatusCode);
+        Assert.Equal("2", refused.Headers.GetValues("X-RateLimit-Remaining").Single());
+        Assert.Equal("nosniff", refused.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.Equal((string)(await refused.JsonAsync())["request_id"]!, refused.Headers.GetValues("X-Request-ID").Single());
+    }
+
+    [Fact]
     public async Task Health_metrics_and_administrators_are_exempt_but_wrong_keys_count_everywhere()
     {
         await using var limited = await LimitedShop.OpenAsync(shop, calls: 5);

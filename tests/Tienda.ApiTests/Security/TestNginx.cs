@@ -1,12 +1,15 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 using Tienda.ApiTests.Data;
 
 namespace Tienda.ApiTests.Security;
 
-/// <summary>A real nginx before a shop, set up by deploy/nginx/tienda.conf, in a folder of its own.</summary>
-public sealed class TestNginx : IAsyncDisposable
+/// <summary>A real nginx before a shop, set up by the two files of deploy/nginx, in a folder of its own.</summary>
+public sealed partial class TestNginx : IAsyncDisposable
 {
     private const string Binary = "/usr/sbin/nginx";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -16,10 +19,24 @@ public sealed class TestNginx : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    public static async Task<TestNginx> StartAsync(Uri shop)
+    /// <summary>The address of the TLS block, if it was asked for.</summary>
+    public Uri? SecureAddress { get; private set; }
+
+    /// <summary>What nginx presents there.</summary>
+    public string CertificatePath => Path.Combine(_folder, "certificate.pem");
+
+    /// <param name="shop">Where requests go.</param>
+    /// <param name="tls">Whether the TLS block is made live, as the comments say, with a certificate of its own.</param>
+    public static async Task<TestNginx> StartAsync(Uri shop, bool tls = false)
     {
         var nginx = new TestNginx();
         nginx.Address = new Uri($"http://127.0.0.1:{FreePort()}");
+        if (tls)
+        {
+            nginx.SecureAddress = new Uri($"https://127.0.0.1:{FreePort()}");
+            nginx.MakeCertificate();
+        }
+
         var config = Path.Combine(nginx._folder, "nginx.conf");
         await File.WriteAllTextAsync(config, nginx.Configuration(shop));
         nginx._process = Process.Start(new ProcessStartInfo(Binary, ["-c", config, "-p", nginx._folder, "-e", "error.log"]))!;
@@ -40,17 +57,32 @@ public sealed class TestNginx : IAsyncDisposable
         }
         """;
 
-    // The file that an operator installs, on other ports and in another folder.
+    // The files that an operator installs, on other ports and in another folder.
     private string OwnConfiguration(Uri shop)
     {
-        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
-        foreach (var (installed, here) in new[]
-        {
+        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda-upstream.conf"))
+            + File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
+        List<(string Installed, string Here)> changes =
+        [
             ("server 127.0.0.1:8000", $"server {shop.Authority}"),
             ("    listen 80;", $"    listen {Address.Authority};"),
             ("    listen [::]:80;", ""),
             ("/var/log/nginx/", ""),
-        })
+        ];
+        if (SecureAddress is not null)
+        {
+            text = CommentedTlsLine().Replace(text, "    $1");
+            changes.AddRange(
+            [
+                ("    listen 443 ", $"    listen {SecureAddress.Authority} "),
+                ("    listen [::]:443 ssl http2;", ""),
+                ("/etc/letsencrypt/live/shop.example/fullchain.pem", CertificatePath),
+                ("/etc/letsencrypt/live/shop.example/privkey.pem", KeyPath),
+                ("https://$host$request_uri", $"https://{SecureAddress.Authority}$request_uri"),
+            ]);
+        }
+
+        foreach (var (installed, here) in changes)
         {
             Assert.Contains(installed, text, StringComparison.Ordinal);
             text = text.Replace(installed, here, StringComparison.Ordinal);
@@ -58,6 +90,20 @@ public sealed class TestNginx : IAsyncDisposable
 
         return text;
     }
+
+    public string KeyPath => Path.Combine(_folder, "key.pem");
+
+    private void MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        File.WriteAllText(CertificatePath, certificate.ExportCertificatePem());
+        File.WriteAllText(KeyPath, key.ExportPkcs8PrivateKeyPem());
+    }
+
+    [GeneratedRegex("^    # ((listen|http2|ssl_|add_header|if) ?.*)$", RegexOptions.Multiline)]
+    private static partial Regex CommentedTlsLine();
 
     private async Task AwaitAsync()
     {

@@ -170,8 +170,7 @@ public sealed class CacheClockTests
         _time.Advance(TimeSpan.FromMinutes(1));
         Assert.False(_clock.IsCutOff);
 
-        _clock.NoteFailure();
-        _clock.NoteFailure();
+        _clock.NoteFailure(isOutage: true);
         Assert.True(_clock.IsCutOff);
         Assert.InRange(_clock.SinceLease, TimeSpan.FromSeconds(59), TimeSpan.FromSeconds(61));
 

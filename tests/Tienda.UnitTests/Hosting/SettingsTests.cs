@@ -6,48 +6,7 @@ namespace Tienda.UnitTests.Hosting;
 public sealed class SettingsTests
 {
     // As the guide prints it.
-    private const string GuideFile =
-        """
-        # ===== BASE DE DATOS =====
-        POSTGRES_HOST=postgres
-        POSTGRES_PORT=5432
-        POSTGRES_DB=ecommerce_prod
-        POSTGRES_USER=postgres
-        POSTGRES_PASSWORD=tu_password_seguro_aqui
-
-        # Pool de Conexiones (4 workers × 150 = 600 conexiones totales)
-        DB_POOL_SIZE=50          # Conexiones permanentes por worker
-        DB_MAX_OVERFLOW=100      # Conexiones adicionales por worker
-        DB_POOL_TIMEOUT=10       # Timeout en segundos (fail fast)
-        DB_POOL_RECYCLE=3600     # Reciclar conexiones cada hora
-        DB_POOL_PRE_PING=true    # Verificar conexión antes de usar
-
-        # ===== REDIS CACHE =====
-        REDIS_HOST=redis
-        REDIS_PORT=6379
-        REDIS_DB=0
-        REDIS_ENABLED=true             # CRÍTICO para rendimiento
-        REDIS_CACHE_TTL=300            # 5 minutos por defecto
-        REDIS_MAX_CONNECTIONS=50       # Pool de conexiones
-
-        # ===== UVICORN (Multi-Worker) =====
-        UVICORN_WORKERS=4              # Número de workers (CPU cores)
-        UVICORN_HOST=0.0.0.0
-        UVICORN_PORT=8000
-        UVICORN_LOG_LEVEL=info
-
-        # ===== RATE LIMITING =====
-        RATE_LIMIT_ENABLED=true
-        RATE_LIMIT_CALLS=100           # Requests por ventana
-        RATE_LIMIT_PERIOD=60           # Segundos
-
-        # ===== LOGGING =====
-        LOG_LEVEL=INFO                 # DEBUG solo en desarrollo
-        LOG_FORMAT=json                # JSON para parsing automático
-
-        # ===== CORS =====
-        CORS_ORIGINS=https://tuapp.com,https://www.tuapp.com
-        """;
+    private static string GuideFile => File.ReadAllText(Path.Combine(ArchitectureTests.Root, "tests", "guide.env.production"));
 
     [Fact]
     public void The_guides_file_is_accepted_as_it_stands()
@@ -58,6 +17,10 @@ public sealed class SettingsTests
         Assert.False(settings.EmbeddedPostgres);
         Assert.Equal((50, 100, 10, 3600),
             (settings.PoolSize, settings.PoolMaxOverflow, settings.PoolTimeoutSeconds, settings.PoolRecycleSeconds));
+        Assert.True(settings.PoolPrePing);
+        Assert.Equal(new RedisAddress("redis", 6379, 0, null), settings.Redis);
+        Assert.Equal((300, 4), (settings.Cache.Seconds, settings.Workers));
+        Assert.Equal((true, 100, 60), (settings.RateLimitEnabled, settings.RateLimitCalls, settings.RateLimitPeriodSeconds));
         Assert.Equal(("0.0.0.0", 8000), (settings.Host, settings.Port));
         Assert.Equal((LogLevel.Information, true), (settings.LogLevel, settings.JsonLogs));
         Assert.Equal(["https://tuapp.com", "https://www.tuapp.com"], settings.FrontDoor.CorsOrigins);
@@ -107,6 +70,16 @@ public sealed class SettingsTests
         ];
         Assert.All(mistakes, mistake => Assert.Contains(mistake, refused.Message));
         Assert.Equal(mistakes.Length, refused.Message.Split('\n').Length);
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("many")]
+    public void Fewer_connections_to_redis_than_there_are_are_refused(string value)
+    {
+        var refused = Assert.Throws<SettingsException>(() => Read(Source(".env", ("REDIS_HOST", "redis"), ("REDIS_MAX_CONNECTIONS", value))));
+
+        Assert.Equal($"REDIS_MAX_CONNECTIONS={value} (.env): accepted is a whole number from 2 to 10000.", refused.Message);
     }
 
     private static Settings Read(params SettingsSource[] sources) => Settings.Read(new SettingsReader(sources));

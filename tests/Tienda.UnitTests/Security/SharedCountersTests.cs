@@ -103,7 +103,7 @@ public sealed class SharedCountersTests : IDisposable
         {
         }
 
-        var path = Path.Combine(_folder, "rate-limits-1");
+        var path = Path.Combine(_folder, "rate-limits-2");
         var bytes = File.ReadAllBytes(path);
         Array.Fill(bytes, (byte)0x7f, 256, bytes.Length - 256);
         File.WriteAllBytes(path, bytes);
@@ -165,7 +165,7 @@ public sealed class SharedCountersTests : IDisposable
 
     private void LockEverySet()
     {
-        using var file = MemoryMappedFile.CreateFromFile(Path.Combine(_folder, "rate-limits-1"));
+        using var file = MemoryMappedFile.CreateFromFile(Path.Combine(_folder, "rate-limits-2"));
         using var view = file.CreateViewAccessor();
         for (var set = 256L; set + 256 <= 256 + (16_384L * 256); set += 256)
         {

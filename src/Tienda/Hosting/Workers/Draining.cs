@@ -1,8 +1,10 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 using Microsoft.Win32.SafeHandles;
+using Tienda.Telemetry;
 
 namespace Tienda.Hosting.Workers;
 
@@ -11,7 +13,7 @@ namespace Tienda.Hosting.Workers;
 /// on its way on one of them is lost. So first no new connections are taken, and every answer says that its connection ends with it; only
 /// when nobody speaks any more does the server stop.
 /// </summary>
-public sealed class Draining(Settings settings) : IHostedLifecycleService
+public sealed class Draining : IHostedLifecycleService
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(300);
@@ -22,16 +24,28 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
     // Milliseconds of SHUTDOWN_TIMEOUT that are left to the server, which breaks off what is not done by then.
     private const long Reserve = 500;
 
+    private readonly Settings _settings;
     private readonly List<IConnectionListener> _listeners = [];
+    private volatile bool _isClosing;
     private volatile bool _isDraining;
     private int _connections;
     private int _requests;
     private long _lastRequest;
 
+    public Draining(Settings settings, IMeterFactory meters)
+    {
+        _settings = settings;
+        meters.Create(ShopMetrics.Meter).CreateObservableUpDownCounter(
+            ShopMetrics.RequestsUnderWay, () => Volatile.Read(ref _requests), "{request}", "Requests that are being answered.");
+    }
+
     /// <summary>Whether others are there for new connections, so that there is time to let the old ones end by themselves.</summary>
     public bool IsPatient { get; set; }
 
     public bool IsUnderWay => _isDraining;
+
+    /// <summary>Whether the shop ends, and not only this worker of it: load balancers should go elsewhere.</summary>
+    public bool IsClosing => _isClosing;
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -66,6 +80,13 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        _isClosing = !IsPatient;
+        if (_isClosing)
+        {
+            // Who asks from time to time whether to send requests here hears it before the first connection is refused.
+            await Task.Delay(TimeSpan.FromSeconds(_settings.ShutdownDelaySeconds), cancellationToken);
+        }
+
         _lastRequest = Environment.TickCount64;
         _isDraining = true;
         foreach (var listener in _listeners)
@@ -73,14 +94,14 @@ public sealed class Draining(Settings settings) : IHostedLifecycleService
             await listener.UnbindAsync(cancellationToken);
         }
 
-        if (settings.Place is { } place)
+        if (_settings.Place is { } place)
         {
             // The server leaves open what it has not opened, and new connections would wait in it for nobody.
             new SafeFileHandle(place.Socket, ownsHandle: true).Dispose();
         }
 
         var silence = IsPatient ? PatientSilence : Silence;
-        var end = Environment.TickCount64 + (settings.ShutdownTimeoutSeconds * 1000L) - Reserve;
+        var end = Environment.TickCount64 + (_settings.ShutdownTimeoutSeconds * 1000L) - Reserve;
         while (Volatile.Read(ref _connections) > 0 && Environment.TickCount64 < end
             && (Volatile.Read(ref _requests) > 0 || Environment.TickCount64 - Volatile.Read(ref _lastRequest) < silence.TotalMilliseconds))
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Pipes;
 using System.Security.Cryptography;
 
@@ -18,7 +19,7 @@ public sealed class SupervisedWorker(Settings settings, IHostApplicationLifetime
     {
         if (Interlocked.Increment(ref _served) == _most)
         {
-            Report(WorkerProcess.Tired);
+            Report(string.Create(CultureInfo.InvariantCulture, $"{WorkerProcess.Tired}{_most}"));
         }
 
         return next(context);

@@ -106,7 +106,7 @@ public sealed partial class Supervisor : IDisposable
         while (!ct.IsCancellationRequested)
         {
             var worker = slot.Worker!;
-            var asks = slot.HasFailedToReplace(worker) ? Task.Delay(Timeout.Infinite, ct) : worker.IsTired;
+            var asks = slot.HasFailedToReplace(worker) ? Task.Delay(Timeout.Infinite, ct) : (Task)worker.IsTired;
             await Task.WhenAny(worker.Ended, asks, Task.Delay(Timeout.Infinite, ct));
             if (ct.IsCancellationRequested)
             {
@@ -115,7 +115,7 @@ public sealed partial class Supervisor : IDisposable
 
             if (!worker.Ended.IsCompleted)
             {
-                Log.Tired(_logger, worker.Number, worker.Id);
+                Log.Tired(_logger, worker.Number, worker.Id, await worker.IsTired);
                 await ReplaceAsync(slot, worker, ct);
                 continue;
             }
@@ -200,7 +200,7 @@ public sealed partial class Supervisor : IDisposable
 
     private async Task EndAllAsync()
     {
-        // Whoever comes now is refused, instead of waiting in it for a worker.
+        // Whoever comes when the workers have closed theirs is refused, instead of waiting in it for one.
         _socket.Dispose();
         var left = _slots.Select(slot => slot.Worker).OfType<WorkerProcess>().Where(worker => !worker.Ended.IsCompleted).ToList();
         left.ForEach(worker => worker.End());
@@ -209,7 +209,7 @@ public sealed partial class Supervisor : IDisposable
 
     private async Task WaitForEndAsync(WorkerProcess worker)
     {
-        var patience = TimeSpan.FromSeconds(_settings.ShutdownTimeoutSeconds) + EndPatience;
+        var patience = TimeSpan.FromSeconds(_settings.ShutdownDelaySeconds + _settings.ShutdownTimeoutSeconds) + EndPatience;
         if (await Task.WhenAny(worker.Ended, Task.Delay(patience)) != worker.Ended)
         {
             Log.Killed(_logger, worker.Number, worker.Id, patience.TotalSeconds);
@@ -254,8 +254,8 @@ public sealed partial class Supervisor : IDisposable
         public static partial void Ready(ILogger logger, int worker, int process);
 
         [LoggerMessage(
-            LogLevel.Information, "worker {Worker} (process {Process}) has served LIMIT_MAX_REQUESTS; another one takes its place.")]
-        public static partial void Tired(ILogger logger, int worker, int process);
+            LogLevel.Information, "worker {Worker} (process {Process}) has served {Requests} requests; another one takes its place.")]
+        public static partial void Tired(ILogger logger, int worker, int process, long requests);
 
         [LoggerMessage(
             LogLevel.Error, "worker {Worker} (process {Process}) ended with exit code {Code}; another one takes its place in {Seconds} s.")]

@@ -11,8 +11,8 @@ public sealed partial class WorkerProcess : IDisposable
     /// <summary>What a worker says when it takes requests.</summary>
     public const string Ready = "ready";
 
-    /// <summary>What it says when it has served enough and would like to be followed by another one.</summary>
-    public const string Tired = "tired";
+    /// <summary>What it says, before a number, when it has served so many requests and would like to be followed by another one.</summary>
+    public const string Tired = "tired ";
 
     /// <summary>What the supervisor says to a worker whose successor is there: it may take its time.</summary>
     public const string Retire = "retire";
@@ -22,7 +22,7 @@ public sealed partial class WorkerProcess : IDisposable
     private readonly Process _process;
     private readonly AnonymousPipeServerStream _reports;
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _tired = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<long> _tired = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _began = Stopwatch.GetTimestamp();
 
     private WorkerProcess(int number, Process process, AnonymousPipeServerStream reports)
@@ -45,8 +45,8 @@ public sealed partial class WorkerProcess : IDisposable
     /// <summary>Ends when it takes requests, and never if it ends before.</summary>
     public Task IsReady => _ready.Task;
 
-    /// <summary>Ends when it asks for a successor.</summary>
-    public Task IsTired => _tired.Task;
+    /// <summary>Ends when it asks for a successor, with the number of requests that it has served.</summary>
+    public Task<long> IsTired => _tired.Task;
 
     public static WorkerProcess Start(int number, ListeningSocket socket, IReadOnlyDictionary<string, string> environment)
     {
@@ -101,7 +101,15 @@ public sealed partial class WorkerProcess : IDisposable
         using var lines = new StreamReader(_reports, leaveOpen: true);
         while (await lines.ReadLineAsync() is { } line)
         {
-            (line == Ready ? _ready : _tired).TrySetResult();
+            if (line == Ready)
+            {
+                _ready.TrySetResult();
+            }
+            else if (line.StartsWith(Tired, StringComparison.Ordinal)
+                && long.TryParse(line.AsSpan(Tired.Length), CultureInfo.InvariantCulture, out var served))
+            {
+                _tired.TrySetResult(served);
+            }
         }
     }
 

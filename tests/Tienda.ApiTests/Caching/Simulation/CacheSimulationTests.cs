@@ -49,6 +49,7 @@ public sealed class CacheSimulationTests(ShopApp shop)
         await new Migrator(database, Migration.All).MigrateAsync(CancellationToken.None);
         await using var command = database.CreateCommand(
             $"""
+            CREATE SEQUENCE changes;
             INSERT INTO categories (name, parent_id) VALUES ('one', NULL), ('two', 1), ('three', NULL);
             INSERT INTO clients (name, lastname, email) SELECT 'A', 'B', n || '@example.com' FROM generate_series(1, 4) AS n;
             INSERT INTO products (name, price, stock, category_id)

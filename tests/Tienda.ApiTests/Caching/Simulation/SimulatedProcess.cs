@@ -71,7 +71,7 @@ public sealed class SimulatedProcess : IAsyncDisposable
     public async Task ReadAsync(SimulatedPage page)
     {
         var known = new Dictionary<long, long>(_versions);
-        if (Cache.Find(page.Key, out _) is { } entry)
+        if (Cache.Find(page.Key, isCounted: true, out _) is { } entry)
         {
             Check(page, entry, known, "memory");
             return;
@@ -153,7 +153,7 @@ public sealed class SimulatedProcess : IAsyncDisposable
         foreach (var page in pages)
         {
             var fresh = SimulatedPage.TextOf(await page.FetchAsync(Stores, kept: false));
-            foreach (var (level, kept) in new[] { ("memory", Cache.Find(page.Key, out _)), ("Redis", (await Cache.FindInRedisAsync(page.Key)).Entry) })
+            foreach (var (level, kept) in new[] { ("memory", Cache.Find(page.Key, isCounted: true, out _)), ("Redis", (await Cache.FindInRedisAsync(page.Key)).Entry) })
             {
                 if (kept is not null)
                 {

@@ -15,6 +15,9 @@ public sealed class SimulatedWriter : IAsyncDisposable
     private readonly Dice _dice;
     private readonly int _products;
 
+    // Later than at any change before, also of a product that was taken away and made again.
+    private const string Later = "to_timestamp(4e9 + nextval('changes'))";
+
     // As an order does, changes nothing but stocks.
     private readonly bool _sells;
     private readonly List<CacheEvent> _events = [];
@@ -66,6 +69,12 @@ public sealed class SimulatedWriter : IAsyncDisposable
                 return;
         }
 
+        if (!_sells && _dice.Chance(12))
+        {
+            await CreateOrDeleteAsync(id);
+            return;
+        }
+
         if (!await LockAsync(id))
         {
             return;
@@ -77,8 +86,15 @@ public sealed class SimulatedWriter : IAsyncDisposable
             return;
         }
 
-        await ExecuteAsync(_dice.Below(16) switch
+        await ExecuteAsync(_dice.Below(17) switch
         {
+            // As a change of very many rows does, says only that everything may be another.
+            16 => $"""
+                SET LOCAL session_replication_role = replica;
+                UPDATE products SET price = {500 + _dice.Below(1000)}, updated_at = {Later} WHERE id_key = {id};
+                SET LOCAL session_replication_role = origin;
+                SELECT log_cache_event(ARRAY['catalog'])
+                """,
             0 or 1 => $"UPDATE products SET price = {500 + _dice.Below(1000)} WHERE id_key = {id}",
             2 => $"UPDATE products SET active = NOT active WHERE id_key = {id}",
             3 => $"UPDATE products SET name = '{(_dice.Chance(50) ? "blue" : "red")} thing' WHERE id_key = {id}",
@@ -91,7 +107,30 @@ public sealed class SimulatedWriter : IAsyncDisposable
             _ => $"UPDATE products SET stock = {_dice.Below(3)} WHERE id_key = {id}",
         });
         _versions[id] = SimulatedPage.VersionOf((DateTime)(await ValueAsync(
-            $"UPDATE products SET updated_at = updated_at + interval '1 second' WHERE id_key = {id} RETURNING updated_at"))!);
+            $"UPDATE products SET updated_at = {Later} WHERE id_key = {id} RETURNING updated_at"))!);
+    }
+
+    // Of all who would make or take away the same product only one gets to.
+    private async Task CreateOrDeleteAsync(int id)
+    {
+        if (await ValueAsync($"SELECT pg_try_advisory_xact_lock({id})") is not true)
+        {
+            return;
+        }
+
+        if (await LockAsync(id))
+        {
+            await ExecuteAsync($"DELETE FROM products WHERE id_key = {id}");
+            _versions.Remove(id);
+        }
+        else if (await ValueAsync($"SELECT 1 FROM products WHERE id_key = {id}") is null)
+        {
+            _versions[id] = SimulatedPage.VersionOf((DateTime)(await ValueAsync(
+                $"""
+                INSERT INTO products (id_key, name, price, stock, category_id, updated_at) OVERRIDING SYSTEM VALUE
+                VALUES ({id}, 'blue thing', {500 + _dice.Below(1000)}, {_dice.Below(3)}, 1, {Later}) RETURNING updated_at
+                """))!);
+        }
     }
 
     /// <summary>The last statement: what the transaction has changed is read.</summary>

@@ -1,13 +1,12 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Npgsql;
 using Tienda.ApiTests.Data;
-using Tienda.Data;
-using Tienda.Hosting;
 
-namespace Tienda.ApiTests;
+namespace Tienda.ApiTests.Hosting;
 
-/// <summary>A shop of several workers under their supervisor, on a database of its own.</summary>
+/// <summary>A shop of several workers on a database of its own; one of one worker has no supervisor unless a setting needs it.</summary>
 public sealed partial class SupervisedShop : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
@@ -30,13 +29,16 @@ public sealed partial class SupervisedShop : IAsyncDisposable
         .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
         .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
 
+    public static Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null) =>
+        OpenAsync(shop.Postgres, workers, settings);
+
     /// <param name="settings">Beside those that lead to the database, or instead of them.</param>
     public static async Task<SupervisedShop> OpenAsync(TestPostgres postgres, int workers, Dictionary<string, string>? settings = null)
     {
         var folder = new ShopFolder();
         var server = await postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
-        var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
-        await new Migrator(database, Migration.All).MigrateAsync(TestContext.Current.CancellationToken);
+        var database = Tienda.Data.Database.CreateUnhurried(new Tienda.Hosting.Settings { Postgres = server });
+        await new Tienda.Data.Migrator(database, Tienda.Data.Migration.All).MigrateAsync(CancellationToken.None);
         var all = new Dictionary<string, string>
         {
             ["POSTGRES_HOST"] = server.Host,
@@ -52,15 +54,64 @@ public sealed partial class SupervisedShop : IAsyncDisposable
 
         var program = TiendaProgram.Start(folder.Path, ["--port", "0", "--workers", $"{workers}"], all);
         var http = await program.OpenAsync();
-        await Eventually.HoldsAsync(() => ReadyLine().Count(program.Output) == workers, Patience);
+        var isSupervised = workers > 1 || settings?.ContainsKey("LIMIT_MAX_REQUESTS") == true;
+        await Eventually.HoldsAsync(() => !isSupervised || ReadyLine().Count(program.Output) == workers, Patience);
         return new SupervisedShop(program, http, database, folder);
     }
 
     public Task SaysAsync(string line, TimeSpan? within = null) =>
         Eventually.HoldsAsync(() => Program.Output.Contains(line, StringComparison.Ordinal), within ?? Patience);
 
+    /// <summary>Holds a product's row until it is disposed of.</summary>
+    public async Task<HeldRow> HoldAsync(long productId)
+    {
+        var connection = await Database.OpenConnectionAsync();
+        var transaction = await connection.BeginTransactionAsync();
+        await using var command = new NpgsqlCommand($"SELECT FROM products WHERE id_key = {productId} FOR UPDATE", connection);
+        await command.ExecuteNonQueryAsync();
+        return new HeldRow(connection, transaction);
+    }
+
+    public Task LockIsWaitedForAsync() => Eventually.HoldsAsync(async () => await Database.ValueAsync<long>(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0);
+
+    /// <summary>The processes that the supervisor has started and that live.</summary>
+    public int Children => Directory.GetDirectories("/proc").Count(folder => IsChild(Path.GetFileName(folder)));
+
+    /// <summary>Whether a new connection is taken.</summary>
+    public bool Accepts
+    {
+        get
+        {
+            try
+            {
+                using var connection = new TcpClient(Url.Host, Url.Port);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        }
+    }
+
     public static bool IsAlive(int process) => Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/fd")
         && !File.ReadAllText($"/proc/{process.ToString(CultureInfo.InvariantCulture)}/stat").Contains(") Z ", StringComparison.Ordinal);
+
+    private bool IsChild(string process)
+    {
+        try
+        {
+            return char.IsAsciiDigit(process[0])
+                && File.ReadAllText($"/proc/{process}/stat").Split(") ")[1].Split(' ') is [not "Z", var parent, ..]
+                && parent == Program.Id.ToString(CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return false;
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -84,7 +84,7 @@ public sealed partial class RedisServer : IAsyncDisposable
                 await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => heard(message.ToString()));
                 return;
             }
-            catch (RedisException)
+            catch (Exception away) when (away is RedisException or TimeoutException)
             {
                 // The client listens again by itself only to what it has listened to once.
                 await Task.Delay(Pause, _time, ct);

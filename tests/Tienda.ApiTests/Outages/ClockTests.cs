@@ -29,7 +29,11 @@ public sealed class ClockTests
         });
 
         var outage = await Outage.RunAsync(
-            shop, $"Clock {Hours} h forward, then back", () => SetAsync(shop, clock, Hours), OutageShop.Length, () => SetAsync(shop, clock, 0));
+            shop,
+            $"Clock {Hours} h forward, then back",
+            () => SetAsync(shop, clock, Hours),
+            OutageShop.Length,
+            () => SetAsync(shop, clock, 0));
 
         Assert.Empty(outage.Errors);
         Assert.InRange(outage.Longest, TimeSpan.Zero, TimeSpan.FromSeconds(3));

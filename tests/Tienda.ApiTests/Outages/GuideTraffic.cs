@@ -30,7 +30,7 @@ public sealed record Exchange(string Path, TimeSpan Asked, TimeSpan Answered, in
 /// <summary>
 /// The guide's users, each on a connection of its own and with a short pause after each answer: three ask for a list of 20, two for a
 /// product, one orders. An order that fails is repeated under its key whenever its user would order, until it is answered; whoever reads
-/// goes on. Beside them a few clerks look at orders, which are never cached, so that the database is read all the time.
+/// goes on. Beside them a few clerks may look at orders, which are never cached, so that the database is read all the time.
 /// </summary>
 public sealed class GuideTraffic : IAsyncDisposable
 {
@@ -60,12 +60,13 @@ public sealed class GuideTraffic : IAsyncDisposable
     private readonly IReadOnlyList<long> _products;
     private readonly IReadOnlyList<long> _buyers;
     private readonly Task _users;
+    private readonly int _all;
     private int _connections;
 
-    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers)
+    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers, bool clerks)
     {
-        (_products, _buyers) = (products, buyers);
-        _users = Task.WhenAll(Enumerable.Range(0, Users + Clerks).Select(number => Task.Run(() => UseAsync(shop, number))));
+        (_products, _buyers, _all) = (products, buyers, clerks ? Users + Clerks : Users);
+        _users = Task.WhenAll(Enumerable.Range(0, _all).Select(number => Task.Run(() => UseAsync(shop, number))));
     }
 
     /// <summary>What the keys of all orders begin with.</summary>
@@ -79,7 +80,7 @@ public sealed class GuideTraffic : IAsyncDisposable
     public IReadOnlyDictionary<string, long> Placed => _placed;
 
     /// <summary>Connections that took the place of others.</summary>
-    public int Reconnections => Volatile.Read(ref _connections) - Users - Clerks;
+    public int Reconnections => Volatile.Read(ref _connections) - _all;
 
     /// <summary>Begins nothing new. Every order is answered when this ends.</summary>
     public async Task StopAsync()

@@ -8,13 +8,13 @@ using Tienda.ApiTests.Hosting;
 namespace Tienda.ApiTests.Outages;
 
 /// <summary>
-/// A supervised shop of two workers on a PostgreSQL and a Redis of its own, with a hundred products that are in every worker's cache, and
+/// A supervised shop of two workers on a PostgreSQL and a Redis of its own, with forty products that are in every worker's cache, and
 /// what has to hold of it when an outage is over.
 /// </summary>
 public sealed class OutageShop : IAsyncDisposable
 {
     private const int Workers = 2;
-    private const int Products = 100;
+    private const int Products = 40;
     private const int Stock = 1_000_000;
     private const int PoolSize = 10;
     private const int PoolOverflow = 10;
@@ -79,7 +79,7 @@ public sealed class OutageShop : IAsyncDisposable
     }
 
     /// <summary>Lets the guide's users loose on the shop.</summary>
-    public GuideTraffic Open() => new(Shop.Url, _products, _buyers);
+    public GuideTraffic Open(bool clerks) => new(Shop.Url, _products, _buyers, clerks);
 
     /// <summary>What has to hold when everything is back and nobody asks any more.</summary>
     public async Task CheckAsync(GuideTraffic traffic)

@@ -12,9 +12,6 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
 {
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(3);
 
-    // A read that hears nothing of the server is given up after 17 s, and those for which a connection is waited for.
-    private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(OutageShop.PoolTimeout + 17);
-
     private readonly OutageShop _shop = shared.Shop;
 
     [Fact]
@@ -41,7 +38,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
         var outage = await Outage.RunAsync(
             _shop, "PostgreSQL restarted", _shop.Postgres.RestartAsync, TimeSpan.Zero, () => Task.CompletedTask);
 
-        Assert.DoesNotContain(outage.Errors, error => !error.IsOrder);
+        Assert.All(outage.Errors, error => Assert.True(error.IsOrder, $"{error}"));
         Assert.InRange(outage.ToLastError, TimeSpan.Zero, Moment);
     }
 
@@ -81,20 +78,21 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     {
         var outage = await Outage.RunAsync(
             _shop, "PostgreSQL cut off, connections forgotten", Do(_shop.PostgresWire.Cut), OutageShop.Length,
-            Do(_shop.PostgresWire.RestoreForNewConnections));
+            Do(_shop.PostgresWire.RestoreForNewConnections), clerks: false);
 
+        // What a clerk asks on such a connection is given up after 21 s; Hosting/HealthTests.cs has a shop with less patience for that.
         ReadsGoOn(outage);
         Assert.InRange(outage.ToFirstOrder, TimeSpan.Zero, Moment);
-        // Who has asked on a connection that is forgotten is told so late; nobody asks on such a one any more.
-        Assert.DoesNotContain(outage.Errors, error => error.Asked > outage.Returned + Moment);
-        Assert.InRange(outage.Longest, TimeSpan.Zero, LongestRead + Moment);
+        Assert.InRange(outage.ToLastError, TimeSpan.Zero, Moment);
     }
 
     [Fact]
     public async Task A_worker_killed()
     {
+        var worker = _shop.Shop.Workers[1];
         var outage = await Outage.RunAsync(
-            _shop, "Worker killed", () => TiendaProgram.SignalAsync("KILL", _shop.Shop.Workers[1]), TimeSpan.Zero, () => Task.CompletedTask);
+            _shop, "Worker killed", () => TiendaProgram.SignalAsync("KILL", worker), TimeSpan.Zero,
+            () => Eventually.HoldsAsync(() => _shop.Shop.Workers[1] != worker));
 
         Assert.InRange(outage.Errors.Count(), 0, GuideTraffic.Users + GuideTraffic.Clerks);
         Assert.All(outage.Errors, error => Assert.Equal(GuideTraffic.Broken, error.Status));
@@ -117,7 +115,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     /// <summary>What is in the cache is given as before, and marked once it is known that nobody can say whether it is true.</summary>
     private static void ReadsGoOn(Outage outage)
     {
-        Assert.DoesNotContain(outage.Errors, error => error.IsCached);
+        Assert.All(outage.Errors, error => Assert.False(error.IsCached, $"{error}"));
         Assert.All(outage.ReadsDuring(after: Moment), read => Assert.True(read.IsStale));
         Assert.InRange(outage.Exchanges.Where(e => e.IsCached).Max(e => e.Took), TimeSpan.Zero, Moment);
     }

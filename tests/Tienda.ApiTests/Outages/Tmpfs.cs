@@ -34,13 +34,14 @@ public sealed class Tmpfs : IAsyncDisposable
     public void Fill()
     {
         using var file = new FileStream(Ballast, FileMode.Append, FileAccess.Write, FileShare.None, bufferSize: 0);
-        foreach (var size in new[] { 1 << 20, 1 << 12 })
+        var piece = new byte[1 << 20];
+        foreach (var size in new[] { piece.Length, 1 << 12 })
         {
             try
             {
                 for (; ; )
                 {
-                    file.Write(new byte[size]);
+                    file.Write(piece, 0, size);
                 }
             }
             catch (IOException)

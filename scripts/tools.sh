@@ -57,6 +57,9 @@ need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 # The browser in which the tests look at the dashboard.
 need_browser() { need_server Chromium /usr/bin/chromium chromium; }
 
+# They set the clock of a shop.
+need_faketime() { need_server faketime /usr/bin/faketime faketime; }
+
 # What reads the files in deploy/ as those do who run them.
 need_deploy_tools() {
     need_server docker-compose /usr/bin/docker-compose docker-compose

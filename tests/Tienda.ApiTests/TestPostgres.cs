@@ -11,19 +11,28 @@ public sealed class TestPostgres : IAsyncDisposable
     private static readonly bool IsRoot = Environment.UserName == "root";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-test-").FullName;
+    private readonly string _data;
+    private readonly int _maxConnections;
     private string? _configuration;
 
-    private readonly int _maxConnections;
+    private TestPostgres(int maxConnections, string? data = null) =>
+        (_maxConnections, _data) = (maxConnections, data ?? Path.Combine(_folder, "data"));
 
-    private TestPostgres(int maxConnections) => _maxConnections = maxConnections;
+    /// <summary>What the server has to say.</summary>
+    public string Log => File.ReadAllText(LogFile);
+
+    private bool IsOpen => File.Exists(Path.Combine(_data, "postmaster.pid"));
+
+    private string LogFile => Path.Combine(_folder, "log");
 
     public PostgresServer Server(string database) => new(_folder, 5432, database, "tienda", null);
 
     /// <param name="configuration">Another file in the place of its own postgresql.conf.</param>
     /// <param name="maxConnections">How many it takes at the same time, if that file does not say.</param>
-    public static async Task<TestPostgres> StartAsync(string? configuration = null, int maxConnections = 300)
+    /// <param name="data">Where it keeps its data, if that is not beside its socket.</param>
+    public static async Task<TestPostgres> StartAsync(string? configuration = null, int maxConnections = 300, string? data = null)
     {
-        var postgres = new TestPostgres(maxConnections);
+        var postgres = new TestPostgres(maxConnections, data);
         if (configuration is not null)
         {
             // Where the server's user can read it.
@@ -35,8 +44,7 @@ public sealed class TestPostgres : IAsyncDisposable
             await RunAsync("chown", "postgres", postgres._folder);
         }
 
-        var data = Path.Combine(postgres._folder, "data");
-        await AsPostgresAsync("initdb", "-D", data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
+        await AsPostgresAsync("initdb", "-D", postgres._data, "-U", "tienda", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
         await postgres.OpenAsync();
         return postgres;
     }
@@ -69,20 +77,39 @@ public sealed class TestPostgres : IAsyncDisposable
         }
 
         await AsPostgresAsync(
-            "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", Path.Combine(copy._folder, "data"), "-R", "-X", "stream", "--no-sync",
+            "pg_basebackup", "-h", _folder, "-U", "tienda", "-D", copy._data, "-R", "-X", "stream", "--no-sync",
             "--checkpoint=fast");
         await copy.OpenAsync();
         return copy;
     }
 
     /// <summary>Restarts it as an operator does; whoever is connected is thrown out.</summary>
-    public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", Path.Combine(_folder, "data"));
+    public Task RestartAsync() => AsPostgresAsync("pg_ctl", "restart", "-w", "-m", "fast", "-D", _data);
 
     /// <summary>Makes a stand-by the server.</summary>
-    public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", Path.Combine(_folder, "data"));
+    public Task PromoteAsync() => AsPostgresAsync("pg_ctl", "promote", "-w", "-D", _data);
 
     /// <summary>Ends the server at once.</summary>
-    public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", Path.Combine(_folder, "data"));
+    public Task StopAsync() => AsPostgresAsync("pg_ctl", "stop", "-m", "immediate", "-D", _data);
+
+    /// <summary>Waits until it answers; if it ends, or has ended, it is started.</summary>
+    public Task AnswersOrIsStartedAsync() => Eventually.HoldsAsync(async () =>
+    {
+        if (!IsOpen)
+        {
+            await OpenAsync();
+        }
+
+        try
+        {
+            await ExecuteAsync("SELECT 1");
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    });
 
     /// <summary>Copies one database into another, new one, by way of a dump.</summary>
     public async Task<PostgresServer> RestoreAsync(string from, string name)
@@ -97,7 +124,7 @@ public sealed class TestPostgres : IAsyncDisposable
     /// <summary>Makes a superuser who has to tell a password; whom a test begins with does not.</summary>
     public async Task CreateUserAsync(string name, string password)
     {
-        var rules = Path.Combine(_folder, "data", "pg_hba.conf");
+        var rules = Path.Combine(_data, "pg_hba.conf");
         await File.WriteAllTextAsync(rules, $"local all {name} scram-sha-256\n{await File.ReadAllTextAsync(rules)}");
         await ExecuteAsync($"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'", "SELECT pg_reload_conf()");
     }
@@ -110,7 +137,8 @@ public sealed class TestPostgres : IAsyncDisposable
         return Server(name ?? created);
     }
 
-    private async Task ExecuteAsync(params string[] statements)
+    /// <summary>Says something to the server, in no database in particular.</summary>
+    public async Task ExecuteAsync(params string[] statements)
     {
         await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
         await connection.OpenAsync();
@@ -125,13 +153,13 @@ public sealed class TestPostgres : IAsyncDisposable
     public Task OpenAsync() => StartServerAsync();
 
     private Task StartServerAsync() => AsPostgresAsync(
-        "pg_ctl", "start", "-w", "-D", Path.Combine(_folder, "data"), "-l", Path.Combine(_folder, "log"), "-o",
+        "pg_ctl", "start", "-w", "-D", _data, "-l", LogFile, "-o",
         $"-k {_folder} -c listen_addresses='' -c fsync=off "
         + (_configuration is null ? $"-c max_connections={_maxConnections}" : $"-c config_file={_configuration}"));
 
     public async ValueTask DisposeAsync()
     {
-        if (File.Exists(Path.Combine(_folder, "data", "postmaster.pid")))
+        if (IsOpen)
         {
             await StopAsync();
         }

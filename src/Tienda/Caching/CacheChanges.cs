@@ -129,7 +129,8 @@ public sealed class CacheChange(CacheChanges changes)
     {
         if (_events.Count > 0)
         {
-            changes.Apply(_incarnation, IsCommitted ? _events : _events.ConvertAll(happened => happened with { Stock = [] }));
+            changes.Apply(
+                _incarnation, IsCommitted ? _events : _events.ConvertAll(happened => happened with { Stock = [], IsInDoubt = true }));
         }
     }
 

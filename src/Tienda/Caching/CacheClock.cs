@@ -83,13 +83,29 @@ public sealed class CacheClock(TimeProvider time)
     /// <summary>An answer that no longer holds with the stocks of now, if nothing else in it has changed.</summary>
     public CacheEntry? Renew(CacheEntry entry)
     {
-        (StockNow[] Stocks, CacheStamp Stamp)? now;
         lock (_gate)
         {
-            now = _epoch.Renew(entry);
+            return Renewed(entry, _epoch.Renew(entry));
+        }
+    }
+
+    /// <summary>
+    /// What is certain of an answer, for when the database cannot be asked: the same, or with the stocks of now, without the transactions
+    /// of which nobody knows whether they were committed. Null if it has changed for certain, and more than the stocks.
+    /// </summary>
+    public CacheEntry? Certain(CacheEntry entry)
+    {
+        if (Holds(entry))
+        {
+            return entry;
         }
 
-        return now is { } known ? entry.With(known.Stocks, known.Stamp) : null;
+        lock (_gate)
+        {
+            return _epoch.Holds(entry.Stamp!, entry.Slots, ofCertain: true)
+                ? entry
+                : Renewed(entry, _epoch.Renew(entry, withCertain: true));
+        }
     }
 
     /// <summary>Takes what a look at the log found.</summary>
@@ -205,6 +221,9 @@ public sealed class CacheClock(TimeProvider time)
         Volatile.Write(ref _isUnreadable, isUnreadable);
         EndLook();
     }
+
+    private static CacheEntry? Renewed(CacheEntry entry, (StockNow[] Stocks, CacheStamp Stamp)? now) =>
+        now is { } known ? entry.With(known.Stocks, known.Stamp) : null;
 
     private static TaskCompletionSource NewLook() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -33,6 +33,9 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     private readonly RecentChanges _changes = new();
     private readonly List<Snapshot> _looks = [];
     private volatile Snapshot? _lastLook;
+
+    // Transactions that may have been committed, and that no look has shown to have ended.
+    private volatile HashSet<ulong> _inDoubt = [];
     private ulong _folded;
 
     public string Incarnation => incarnation;
@@ -43,7 +46,8 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     public Snapshot? LastLook => _lastLook;
 
     /// <summary>Whether a read had seen every change of these tags; for any thread.</summary>
-    public bool Holds(CacheStamp stamp, int[] slots)
+    /// <param name="ofCertain">Whether only changes that are not in doubt count.</param>
+    public bool Holds(CacheStamp stamp, int[] slots, bool ofCertain = false)
     {
         if (!CanJudge(stamp))
         {
@@ -54,7 +58,7 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
         {
             // In this order: a transaction that is no longer among the recent ones is in the highest by then.
             var recent = Volatile.Read(ref _recent[slot]);
-            if (Volatile.Read(ref _highest[slot]) >= stamp.Snapshot.Xmin || recent?.IsSeenBy(stamp) is false)
+            if (Volatile.Read(ref _highest[slot]) >= stamp.Snapshot.Xmin || recent?.IsSeenBy(stamp, ofCertain ? _inDoubt : null) is false)
             {
                 return false;
             }
@@ -64,7 +68,8 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     }
 
     /// <summary>An answer's stocks and stamp with the changes that it had not seen; null if they change more than stocks.</summary>
-    public (StockNow[] Stocks, CacheStamp Stamp)? Renew(CacheEntry entry)
+    /// <param name="withCertain">Whether it is only with those that are not in doubt.</param>
+    public (StockNow[] Stocks, CacheStamp Stamp)? Renew(CacheEntry entry, bool withCertain = false)
     {
         var stamp = entry.Stamp!;
         var unseen = new HashSet<ulong>();
@@ -84,6 +89,11 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             recent?.AddUnseenBy(stamp, unseen);
         }
 
+        if (withCertain)
+        {
+            unseen.ExceptWith(_inDoubt);
+        }
+
         return _changes.StocksAfter(entry, unseen) is { } stocks ? (stocks, stamp.With(unseen).At(LastLook!)) : null;
     }
 
@@ -99,6 +109,7 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
     {
         Add(events, areOfLog: true);
         _lastLook = look;
+        _inDoubt = [.. _inDoubt.Where(xid => !look.Shows(xid))];
         _looks.Add(look);
         if (_looks.Count > LooksUntilSummedUp)
         {
@@ -125,6 +136,11 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
         _changes.Add(events, areOfLog);
         foreach (var happened in events)
         {
+            if (happened.IsInDoubt && _lastLook?.Shows(happened.Xid) is false)
+            {
+                _inDoubt = [.. _inDoubt, happened.Xid];
+            }
+
             foreach (var tag in happened.Tags)
             {
                 Add(CacheTag.SlotOf(tag), happened.Xid);
@@ -214,11 +230,11 @@ public sealed class CacheEpoch(string incarnation, ulong floor)
             return this with { Room = room, Count = Count + 1 };
         }
 
-        public bool IsSeenBy(CacheStamp read)
+        public bool IsSeenBy(CacheStamp read, HashSet<ulong>? besides)
         {
             foreach (var xid in Xids[FirstNotBefore(read.Snapshot.Xmin)..])
             {
-                if (!read.Shows(xid))
+                if (!read.Shows(xid) && besides?.Contains(xid) is not true)
                 {
                     return false;
                 }

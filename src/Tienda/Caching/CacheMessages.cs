@@ -8,7 +8,8 @@ namespace Tienda.Caching;
 /// <summary>
 /// Tells the other processes of a change at once, over Redis. A message that is lost, late or doubled does no harm: each process reads the
 /// log as well; one that cannot be read is passed over as a whole. It is a line for the sender, its incarnation and the number of events,
-/// and a line for each event: its transaction, its tags, and <c>=product:version:stock</c> for each stock.
+/// and a line for each event: its transaction (with <c>?</c> if that is in doubt), its tags, and <c>=product:version:stock</c> for each
+/// stock.
 /// </summary>
 public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetrics metrics) : BackgroundService
 {
@@ -26,7 +27,8 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{_me} {incarnation} {events.Count}");
         foreach (var happened in events)
         {
-            text.Append('\n').Append(CultureInfo.InvariantCulture, $"{happened.Xid} ").AppendJoin(' ', happened.Tags);
+            text.Append('\n').Append(CultureInfo.InvariantCulture, $"{happened.Xid}").Append(happened.IsInDoubt ? "? " : " ")
+                .AppendJoin(' ', happened.Tags);
             foreach (var stock in happened.Stock)
             {
                 text.Append(CultureInfo.InvariantCulture, $" ={stock.ProductId}:{stock.Version}:{stock.Stock}");
@@ -68,7 +70,9 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
     private static CacheEvent? Read(string line)
     {
         var words = line.Split(' ');
-        if (!ulong.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var xid))
+        var isInDoubt = words[0].EndsWith('?');
+        var number = isInDoubt ? words[0][..^1] : words[0];
+        if (!ulong.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var xid))
         {
             return null;
         }
@@ -90,7 +94,7 @@ public sealed class CacheMessages(RedisServer redis, CacheClock clock, CacheMetr
             }
         }
 
-        return new CacheEvent(xid, [.. tags], [.. stock]);
+        return new CacheEvent(xid, [.. tags], [.. stock]) { IsInDoubt = isInDoubt };
     }
 
     private static StockChange? ReadStock(string word) =>

@@ -115,7 +115,7 @@ public sealed partial class RedisServer : IAsyncDisposable
             await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => heard(message.ToString()));
             return true;
         }
-        catch (RedisException)
+        catch (Exception away) when (away is RedisException or TimeoutException)
         {
             return false;
         }

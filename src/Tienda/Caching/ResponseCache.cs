@@ -50,6 +50,7 @@ public sealed class ResponseCache(
             }
 
             await look.WaitAsync(LongestDoubt, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ct.ThrowIfCancellationRequested();
         }
 
         return default;
@@ -75,7 +76,7 @@ public sealed class ResponseCache(
     {
         var age = clock.IsLeased ? TimeSpan.Zero : clock.SinceLease;
         return settings.Cache.StaleIfErrorSeconds > 0 && age.TotalSeconds <= settings.Cache.StaleIfErrorSeconds
-            && memory.TryGet(key, out var entry) && UpToDate(entry) is { } current
+            && memory.TryGet(key, out var entry) && clock.Certain(entry) is { } current
                 ? (current, age)
                 : null;
     }
@@ -161,7 +162,7 @@ public sealed class ResponseCache(
             return null;
         }
 
-        var current = UpToDate(entry);
+        var current = age is null ? UpToDate(entry) : clock.Certain(entry);
         if (current is null && level is { } rejecting)
         {
             metrics.NoteRejection(rejecting);

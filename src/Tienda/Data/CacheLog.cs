@@ -13,6 +13,9 @@ public sealed record CacheEvent(ulong Xid, string[] Tags, StockChange[] Stock)
     {
     }
 
+    /// <summary>Whether nobody could say if the transaction was committed. What it has left is not known then.</summary>
+    public bool IsInDoubt { get; init; }
+
     /// <summary>Reads the columns xid, tags and stock_changes.</summary>
     public static CacheEvent Read(NpgsqlDataReader row, int firstColumn)
     {

@@ -43,6 +43,9 @@ public sealed unsafe class SharedCounters : IDisposable
     // No window is longer; an entry that claims to be is left over from a clock that was wrong, or is no entry at all.
     private const long LongestWindowMs = 24 * 60 * 60 * 1000;
 
+    // Workers look at the clock and count a moment later, and not in the same order.
+    private const long ClockDifferenceMs = 5_000;
+
     // A lock is held for some hundred instructions. Whoever holds it this long is dead or stopped.
     private static readonly TimeSpan LockPatience = TimeSpan.FromMilliseconds(100);
 
@@ -90,7 +93,9 @@ public sealed unsafe class SharedCounters : IDisposable
     public CounterAnswer Take(long fingerprint, int limit, long periodMs, long now, bool leased, bool onCredit)
     {
         var set = SetOf(fingerprint);
-        if (Find(set, fingerprint, now) is var seen and not null && Judge(*seen, limit, leased, onCredit) == Taken.Denied)
+        // What lasts longer than that began before the clock was set back.
+        var longestMs = periodMs + ClockDifferenceMs;
+        if (Find(set, fingerprint, now, longestMs) is var seen and not null && Judge(*seen, limit, leased, onCredit) == Taken.Denied)
         {
             return Answer(Taken.Denied, *seen, limit);
         }
@@ -98,7 +103,7 @@ public sealed unsafe class SharedCounters : IDisposable
         var ticket = Enter(set);
         try
         {
-            var entry = Find(set, fingerprint, now);
+            var entry = Find(set, fingerprint, now, longestMs);
             if (entry is null)
             {
                 entry = Claim(set, fingerprint, now);
@@ -182,12 +187,12 @@ public sealed unsafe class SharedCounters : IDisposable
 
     private static Entry* EntryOf(byte* set, int number) => (Entry*)(set + sizeof(long)) + number;
 
-    private static Entry* Find(byte* set, long fingerprint, long now)
+    private static Entry* Find(byte* set, long fingerprint, long now, long longestMs = LongestWindowMs)
     {
         for (var i = 0; i < EntriesPerSet; i++)
         {
             var entry = EntryOf(set, i);
-            if (Volatile.Read(ref entry->Fingerprint) == fingerprint && IsOpen(entry, now))
+            if (Volatile.Read(ref entry->Fingerprint) == fingerprint && IsOpen(entry, now, longestMs))
             {
                 return entry;
             }
@@ -196,7 +201,8 @@ public sealed unsafe class SharedCounters : IDisposable
         return null;
     }
 
-    private static bool IsOpen(Entry* entry, long now) => entry->WindowEnd > now && entry->WindowEnd <= now + LongestWindowMs;
+    private static bool IsOpen(Entry* entry, long now, long longestMs = LongestWindowMs) =>
+        entry->WindowEnd > now && entry->WindowEnd <= now + longestMs;
 
     private static Entry* Claim(byte* set, long fingerprint, long now)
     {

@@ -19,6 +19,9 @@ public sealed record Exchange(string Path, TimeSpan Asked, TimeSpan Answered, in
 {
     public bool IsOrder => Path == GuideTraffic.Orders;
 
+    /// <summary>Whether it asks for what may be in the cache.</summary>
+    public bool IsCached => Path.StartsWith("/products", StringComparison.Ordinal);
+
     public bool IsError => Status is < 200 or >= 400;
 
     public TimeSpan Took => Answered - Asked;
@@ -26,11 +29,14 @@ public sealed record Exchange(string Path, TimeSpan Asked, TimeSpan Answered, in
 
 /// <summary>
 /// The guide's users, each on a connection of its own and with a short pause after each answer: three ask for a list of 20, two for a
-/// product, one orders. An order is repeated under its key until it is answered, as a good client does; whoever reads goes on.
+/// product, one orders. An order that fails is repeated under its key whenever its user would order, until it is answered; whoever reads
+/// goes on. Beside them a few clerks may look at orders, which are never cached, so that the database is read all the time.
 /// </summary>
 public sealed class GuideTraffic : IAsyncDisposable
 {
     public const int Users = 64;
+
+    public const int Clerks = 8;
 
     public const string Orders = "/orders";
 
@@ -43,6 +49,10 @@ public sealed class GuideTraffic : IAsyncDisposable
     /// <summary>Nobody waits longer for an answer.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
+    // What is thrown with the dice, and what is not.
+    private const int Ordering = 5;
+    private const int Looking = 6;
+
     private readonly CancellationTokenSource _stop = new();
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly ConcurrentQueue<Exchange> _exchanges = [];
@@ -50,13 +60,17 @@ public sealed class GuideTraffic : IAsyncDisposable
     private readonly IReadOnlyList<long> _products;
     private readonly IReadOnlyList<long> _buyers;
     private readonly Task _users;
+    private readonly int _all;
     private int _connections;
 
-    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers)
+    public GuideTraffic(Uri shop, IReadOnlyList<long> products, IReadOnlyList<long> buyers, bool clerks)
     {
-        (_products, _buyers) = (products, buyers);
-        _users = Task.WhenAll(Enumerable.Range(0, Users).Select(number => Task.Run(() => UseAsync(shop, number))));
+        (_products, _buyers, _all) = (products, buyers, clerks ? Users + Clerks : Users);
+        _users = Task.WhenAll(Enumerable.Range(0, _all).Select(number => Task.Run(() => UseAsync(shop, number))));
     }
+
+    /// <summary>What the keys of all orders begin with.</summary>
+    public string Name { get; } = Guid.NewGuid().ToString("N");
 
     public TimeSpan Now => _clock.Elapsed;
 
@@ -66,7 +80,7 @@ public sealed class GuideTraffic : IAsyncDisposable
     public IReadOnlyDictionary<string, long> Placed => _placed;
 
     /// <summary>Connections that took the place of others.</summary>
-    public int Reconnections => Volatile.Read(ref _connections) - Users;
+    public int Reconnections => Volatile.Read(ref _connections) - _all;
 
     /// <summary>Begins nothing new. Every order is answered when this ends.</summary>
     public async Task StopAsync()
@@ -87,44 +101,56 @@ public sealed class GuideTraffic : IAsyncDisposable
         using var http = new HttpClient(connection) { BaseAddress = shop, Timeout = Patience };
         var dice = new Dice((ulong)number);
         await Task.Delay(dice.Below(300));
-        for (var orders = 0; !_stop.IsCancellationRequested; await PauseAsync(dice))
+        OpenOrder? open = null;
+        for (var orders = 0; !_stop.IsCancellationRequested || open is not null; await PauseAsync(dice))
         {
-            await (dice.Below(6) switch
+            switch (number >= Users ? Looking : _stop.IsCancellationRequested ? Ordering : dice.Below(Looking))
             {
-                < 3 => AskAsync(http, "/products?skip=0&limit=20"),
-                < 5 => AskAsync(http, $"/products/{dice.Pick(_products)}"),
-                _ => OrderAsync(http, dice, $"user {number} order {orders++}"),
-            });
+                case Looking:
+                    await AskAsync(http, $"{Orders}?limit=5");
+                    break;
+                case < 3:
+                    await AskAsync(http, "/products?skip=0&limit=20");
+                    break;
+                case < Ordering:
+                    await AskAsync(http, $"/products/{dice.Pick(_products)}");
+                    break;
+                default:
+                    open = await OrderAsync(http, open ?? NewOrder(dice, $"{Name} user {number} order {orders++}"));
+                    break;
+            }
         }
     }
 
-    private async Task OrderAsync(HttpClient http, Dice dice, string key)
+    private async Task<OpenOrder?> OrderAsync(HttpClient http, OpenOrder order)
+    {
+        var (status, body) = await AskAsync(http, Orders, order.Body, order.Key);
+        if (status == 201)
+        {
+            _placed[order.Key] = JsonNode.Parse(body)!.Id();
+        }
+
+        return status is >= 200 and < 500 ? null : order;
+    }
+
+    private OpenOrder NewOrder(Dice dice, string key)
     {
         var lines = Enumerable.Range(0, 1 + dice.Below(3)).Select(_ => (dice.Pick(_products), 1 + dice.Below(2)));
-        var order = OrderSteps.OrderOf(dice.Pick(_buyers), [.. lines.DistinctBy(line => line.Item1)]);
-        for (; ; await PauseAsync(dice))
-        {
-            var (status, body) = await AskAsync(http, Orders, order, key);
-            if (status == 201)
-            {
-                _placed[key] = JsonNode.Parse(body)!.Id();
-                return;
-            }
-            else if (status is >= 400 and < 500)
-            {
-                return;
-            }
-        }
+        return new OpenOrder(key, OrderSteps.OrderOf(dice.Pick(_buyers), [.. lines.DistinctBy(line => line.Item1)]));
     }
 
     private async Task<(int Status, string Body)> AskAsync(HttpClient http, string path, object? order = null, string? key = null)
     {
         using var request = new HttpRequestMessage(order is null ? HttpMethod.Get : HttpMethod.Post, path);
+        if (path.StartsWith(Orders, StringComparison.Ordinal))
+        {
+            request.Headers.Add("X-API-Key", ShopApp.AdminApiKey);
+        }
+
         if (order is not null)
         {
             request.Content = JsonContent.Create(order);
             request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
-            request.Headers.Add("X-API-Key", ShopApp.AdminApiKey);
         }
 
         var (asked, status, body, isStale, saysWhen) = (Now, Broken, "", false, false);
@@ -157,4 +183,7 @@ public sealed class GuideTraffic : IAsyncDisposable
     }
 
     private static Task PauseAsync(Dice dice) => Task.Delay(100 + dice.Below(200));
+
+    /// <summary>An order that was not answered yet.</summary>
+    private sealed record OpenOrder(string Key, object Body);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Npgsql;
@@ -7,13 +8,13 @@ using Tienda.ApiTests.Hosting;
 namespace Tienda.ApiTests.Outages;
 
 /// <summary>
-/// A supervised shop of two workers on a PostgreSQL and a Redis of its own, with a hundred products that are in every worker's cache, and
+/// A supervised shop of two workers on a PostgreSQL and a Redis of its own, with forty products that are in every worker's cache, and
 /// what has to hold of it when an outage is over.
 /// </summary>
 public sealed class OutageShop : IAsyncDisposable
 {
     private const int Workers = 2;
-    private const int Products = 100;
+    private const int Products = 40;
     private const int Stock = 1_000_000;
     private const int PoolSize = 10;
     private const int PoolOverflow = 10;
@@ -65,7 +66,7 @@ public sealed class OutageShop : IAsyncDisposable
         if (wired)
         {
             outage.PostgresWire = new Wire(new UnixDomainSocketEndPoint(Path.Combine(postgres.Server("").Host, ".s.PGSQL.5432")));
-            outage.RedisWire = new Wire(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, outage.Redis.Port));
+            outage.RedisWire = new Wire(new IPEndPoint(IPAddress.Loopback, outage.Redis.Port));
             outage._owned.AddRange([outage.PostgresWire, outage.RedisWire]);
             (all["POSTGRES_HOST"], all["POSTGRES_PORT"]) = ("127.0.0.1", $"{outage.PostgresWire.Port}");
             all["REDIS_PORT"] = $"{outage.RedisWire.Port}";
@@ -78,7 +79,7 @@ public sealed class OutageShop : IAsyncDisposable
     }
 
     /// <summary>Lets the guide's users loose on the shop.</summary>
-    public GuideTraffic Open() => new(Shop.Url, _products, _buyers);
+    public GuideTraffic Open(bool clerks) => new(Shop.Url, _products, _buyers, clerks);
 
     /// <summary>What has to hold when everything is back and nobody asks any more.</summary>
     public async Task CheckAsync(GuideTraffic traffic)
@@ -96,7 +97,7 @@ public sealed class OutageShop : IAsyncDisposable
             }
         });
         await Books.CheckAsync(Shop.Database, _products.ToDictionary(id => id, _ => (long)Stock));
-        await HaveOrderedOnceAsync(traffic.Placed);
+        await HaveOrderedOnceAsync(traffic);
         await Eventually.HoldsAsync(
             async () => await Shop.Database.ValueAsync<long>(
                 """
@@ -153,19 +154,24 @@ public sealed class OutageShop : IAsyncDisposable
         });
     }
 
-    private async Task HaveOrderedOnceAsync(IReadOnlyDictionary<string, long> placed)
+    // Every order was insisted on until it was answered, so there is none beside those that were.
+    private async Task HaveOrderedOnceAsync(GuideTraffic traffic)
     {
-        var orders = new List<long>();
-        await using var command = Shop.Database.CreateCommand("SELECT id_key FROM orders");
-        await using var row = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
-        while (await row.ReadAsync(TestContext.Current.CancellationToken))
+        var orders = new Dictionary<string, long>();
+        await using var command = Shop.Database.CreateCommand(
+            $"SELECT key, order_id FROM idempotency_keys WHERE key LIKE '{traffic.Name}%'");
+        await using (var row = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken))
         {
-            orders.Add(row.GetInt64(0));
+            while (await row.ReadAsync(TestContext.Current.CancellationToken))
+            {
+                orders.Add(row.GetString(0), row.GetInt64(1));
+            }
         }
 
-        Assert.Equal(placed.Count, placed.Values.Distinct().Count());
-        // Every order was insisted on until it was answered, so there is none beside those.
-        Assert.Equal(placed.Values.Order(), orders.Order());
+        Assert.Equal(traffic.Placed.OrderBy(order => order.Key), orders.OrderBy(order => order.Key));
+        Assert.Equal(
+            await Shop.Database.ValueAsync<long>("SELECT count(*) FROM orders"),
+            await Shop.Database.ValueAsync<long>("SELECT count(DISTINCT order_id) FROM idempotency_keys"));
     }
 
     private async Task<bool> ShowsTheStockAsync(HttpClient http)
@@ -186,4 +192,14 @@ public sealed class OutageShop : IAsyncDisposable
 
         return shown.TrueForAll(product => (int)product["stock"]! == stock[product.Id()]);
     }
+}
+
+/// <summary>One shop for several outages, after each of which it has to be as before. There is a network between it and its servers.</summary>
+public sealed class SharedOutageShop : IAsyncLifetime
+{
+    public OutageShop Shop { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Shop = await OutageShop.OpenAsync(wired: true);
+
+    public ValueTask DisposeAsync() => Shop.DisposeAsync();
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Tienda.ApiTests.Outages;
 
@@ -18,6 +19,7 @@ public sealed class Wire : IAsyncDisposable
     // All of them, since one that nobody knows would be closed by the garbage collector.
     private readonly ConcurrentBag<Socket> _clients = [];
     private volatile Network _network = new();
+    private volatile byte[]? _last;
 
     public Wire(EndPoint server)
     {
@@ -30,11 +32,16 @@ public sealed class Wire : IAsyncDisposable
     /// <summary>The port of 127.0.0.1 to give as the server's.</summary>
     public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
 
+    public bool IsCut => !_network.IsUp;
+
     public void Cut()
     {
         _listener.Listen(0);
         _network.IsUp = false;
     }
+
+    /// <summary>Cuts it as soon as the shop says this.</summary>
+    public void CutAt(string text) => _last = Encoding.ASCII.GetBytes(text);
 
     public void Restore()
     {
@@ -83,7 +90,9 @@ public sealed class Wire : IAsyncDisposable
             using var end = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, network.Forgotten);
             await network.CarriesAsync(end.Token);
             await server.ConnectAsync(_server, end.Token);
-            await await Task.WhenAny(ForwardAsync(client, server, network, end.Token), ForwardAsync(server, client, network, end.Token));
+            await await Task.WhenAny(
+                ForwardAsync(client, server, network, Hear, end.Token),
+                ForwardAsync(server, client, network, _ => { }, end.Token));
             client.Dispose();
         }
         catch (Exception ended) when (ended is SocketException or ObjectDisposedException or OperationCanceledException)
@@ -95,13 +104,23 @@ public sealed class Wire : IAsyncDisposable
         }
     }
 
-    private static async Task ForwardAsync(Socket from, Socket to, Network network, CancellationToken ct)
+    private void Hear(ReadOnlySpan<byte> said)
+    {
+        if (_last is { } last && said.IndexOf(last) >= 0)
+        {
+            _last = null;
+            Cut();
+        }
+    }
+
+    private static async Task ForwardAsync(Socket from, Socket to, Network network, Action<ReadOnlySpan<byte>> hear, CancellationToken ct)
     {
         var buffer = new byte[64 * 1024];
         int length;
         do
         {
             length = await from.ReceiveAsync(buffer, ct);
+            hear(buffer.AsSpan(0, length));
             await network.CarriesAsync(ct);
             await to.SendAsync(buffer.AsMemory(0, length), ct);
         }
@@ -120,6 +139,7 @@ public sealed class Wire : IAsyncDisposable
 
         public bool IsUp
         {
+            get => _repair is null;
             set
             {
                 var before = Interlocked.Exchange(

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using Tienda.Caching;
 using Tienda.Hosting;
 using Tienda.Telemetry;
@@ -73,17 +72,4 @@ public sealed class AnswerMemoryTests : IDisposable
     public void Dispose() => _meters.Dispose();
 
     private static CacheEntry Entry() => new(new byte[BodyBytes]);
-
-    private sealed class TestMeters : IMeterFactory
-    {
-        private readonly List<Meter> _made = [];
-
-        public Meter Create(MeterOptions options)
-        {
-            _made.Add(new Meter(options));
-            return _made[^1];
-        }
-
-        public void Dispose() => _made.ForEach(meter => meter.Dispose());
-    }
 }

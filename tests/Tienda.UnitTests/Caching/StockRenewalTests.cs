@@ -100,6 +100,38 @@ public sealed class StockRenewalTests
     }
 
     [Fact]
+    public void While_the_database_cannot_be_asked_a_commit_that_is_in_doubt_changes_nothing()
+    {
+        var entry = Entry("10:10:", (7, 3, 50));
+        _clock.Apply(Now, [Sale(10, (7, 4, 49))]);
+        _clock.Hear(Now, [new CacheEvent(11, "product:7") { IsInDoubt = true }]);
+        Assert.Null(_clock.Renew(entry));
+        var certain = _clock.Certain(entry)!;
+        Assert.Equal(Body((7, 49)), Text(certain));
+        Assert.Same(certain, _clock.Certain(certain));
+        Assert.False(_clock.Holds(certain));
+
+        _clock.Apply(Now, [new CacheEvent(12, "product:7")]);
+        Assert.Null(_clock.Certain(certain));
+    }
+
+    [Fact]
+    public void What_was_in_doubt_is_certain_when_a_look_shows_that_it_has_ended()
+    {
+        var entry = Entry("10:10:", (7, 3, 50));
+        _clock.Apply(Now, [new CacheEvent(10, "product:7") { IsInDoubt = true }]);
+        Poll("10:12:10");
+        Assert.Same(entry, _clock.Certain(entry));
+        Poll("12:12:");
+        Assert.Null(_clock.Certain(entry));
+
+        // Heard of when it was known already.
+        Poll("14:14:", new CacheEvent(13, "product:7"));
+        _clock.Apply(Now, [new CacheEvent(13, "product:7") { IsInDoubt = true }]);
+        Assert.Null(_clock.Certain(Entry("13:13:", (7, 3, 50))));
+    }
+
+    [Fact]
     public void An_absence_is_read_anew()
     {
         _clock.Apply(Now, [Sale(10, (7, 4, 49))]);

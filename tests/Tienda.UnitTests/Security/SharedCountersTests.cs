@@ -26,6 +26,17 @@ public sealed class SharedCountersTests : IDisposable
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_ends_the_window()
+    {
+        using var counters = SharedCounters.OpenPrivate();
+        Assert.Equal([Taken.Passed, Taken.Denied], Enumerable.Range(0, 2).Select(_ => Take(counters, "a", 1, Now).Taken));
+
+        // Workers need not look at the clock in the order in which they count.
+        Assert.Equal(Taken.Denied, Take(counters, "a", 1, Now - 20).Taken);
+        Assert.Equal(Taken.Passed, Take(counters, "a", 1, Now - (5 * 60 * 60 * 1000)).Taken);
+    }
+
+    [Fact]
     public void What_is_left_and_when_the_window_ends_is_told()
     {
         using var counters = SharedCounters.OpenPrivate();

@@ -4,13 +4,14 @@
 # ./bench.sh denied [RUNS]    requests a second: refused by the rate limit, counted and answered, and not counted at all
 # ./bench.sh orders [RUNS]    orders a second over HTTP, against pgbench placing one order per transaction on the same database
 # ./bench.sh cache [RUNS]     cached answers a second, with log, metrics and rate limit, against bare Kestrel that sends the same bytes
+# ./bench.sh log [RUNS]       CPU of a cached answer without request log, with text and with JSON; what the log alone costs and takes
 # ./bench.sh mix [RUNS]       share of cacheable reads answered without the database, four workers in the guide's mix of reads and orders
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 here=$PWD
 . scripts/tools.sh
 what=${1:-startup}
-[[ $what =~ ^(startup|denied|orders|cache|mix)$ ]] || { say "usage: ./bench.sh startup|denied|orders|cache|mix [RUNS]"; exit 2; }
+[[ $what =~ ^(startup|denied|orders|cache|log|mix)$ ]] || { say "usage: ./bench.sh startup|denied|orders|cache|log|mix [RUNS]"; exit 2; }
 runs=${2:-5} port=18765
 need_dotnet
 need_postgres
@@ -214,6 +215,57 @@ cache() {
     echo "| detail, shop | $(median < shop-detail) | $(paired shop-detail bare-detail) |"
     echo
     echo "bytes allocated per answer: $(median < allocated); answers that were no hit: $(figure 'tienda_cache_reads_total{[^}]*result=.miss')"
+}
+# Three shops on one database answer the same cached list in turns of a second: without request log, with text and with JSON, to files. The
+# figure is CPU, that of the log's own thread included, which does not depend on who else uses the machine as much as a rate does.
+log() {
+    command -v wrk >/dev/null || apt_install wrk
+    quietly dotnet build "$here/bench/log" -c Release --nologo -v quiet
+    cd "$folder"
+    export RATE_LIMIT_ENABLED=false ADMIN_API_KEY="the-key-of-the-benchmark" JWT_SECRET="a-secret-for-the-benchmark-alone"
+    local -A shops=() ports=([off]=$port [text]=$((port + 1)) [json]=$((port + 2)))
+    local run turn form socket list="/products?skip=0&limit=20" ticks
+    ticks=$(getconf CLK_TCK)
+    ACCESS_LOG=false start
+    shops[off]=$pid
+    socket=$(sed -n 5p "$(readlink -f data/postgres)/postmaster.pid")
+    for form in text json; do
+        env POSTGRES_HOST="$socket" POSTGRES_USER=tienda POSTGRES_DB=tienda LOG_FORMAT=$form \
+            dotnet "$program" --port "${ports[$form]}" > "$form.log" 2>&1 &
+        shops[$form]=$!
+        peers+=($!)
+        until curl -sf -o /dev/null "http://127.0.0.1:${ports[$form]}/products"; do sleep 0.05; kill -0 $! || { cat "$form.log"; exit 1; }; done
+    done
+    cpu() { awk '{ print $14 + $15 }' "/proc/${shops[$1]}/stat"; }
+    microseconds() { # of CPU for a request in a second of load
+        local before after requests
+        before=$(cpu "$1")
+        requests=$(wrk -t1 -c16 -d1 "http://127.0.0.1:${ports[$1]}$list" | awk '/requests in/ { print $1 }')
+        # Until the log has written what has gathered.
+        sleep 0.1
+        after=$(cpu "$1")
+        [ "$1" = off ] || : > "$1.log"
+        awk -v t=$((after - before)) -v n="$requests" -v hz="$ticks" 'BEGIN { printf "%.2f\n", 1e6 * t / hz / n }'
+    }
+    for run in 1 2 3; do for form in off text json; do microseconds $form > /dev/null; done; done
+    for run in $(seq "$runs"); do
+        for turn in 1 2 3; do for form in off text json; do microseconds $form >> $form.turns; done; done
+        for form in off text json; do
+            awk '{ n += $1 } END { printf "%.2f\n", n / NR }' $form.turns >> $form
+            rm $form.turns
+        done
+    done
+    echo "| CPU of a cached answer | µs, median (range) | times that without a log, median (range) | more, µs |"
+    echo "| --- | --- | --- | --- |"
+    for form in off text json; do
+        echo "| $form | $(median < $form) | $(paired $form off) | $(paste $form off | awk '{ printf "%.2f\n", $1 - $2 }' | median) |"
+    done
+    echo
+    echo "the log alone, to a file:"
+    dotnet "$here/artifacts/bin/Log/release/Log.dll" > alone.log
+    echo
+    echo "the log alone, to a pipe that is read at once:"
+    dotnet "$here/artifacts/bin/Log/release/Log.dll" | cat > /dev/null
 }
 # Four workers behind which nothing remembers for them; 400 users who wait as the guide's do, then 64 connections that do not.
 mix() {

@@ -13,7 +13,7 @@ public static partial class ShopOutput
     /// <summary>A word that stands in what tests make passwords, names and addresses of.</summary>
     public const string Planted = "indecible";
 
-    private const int MostShown = 20;
+    private const int MostShown = 5;
 
     private static readonly string[] Secrets =
     [

@@ -4,18 +4,19 @@ using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Tienda.Hosting;
+using Tienda.Telemetry;
 
 namespace Tienda.ApiTests.Telemetry;
 
 /// <summary>What is slow or fails is logged with what it asked of the database, also if other requests are not logged.</summary>
 public sealed partial class SlowRequestTests(ShopApp shop)
 {
-    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(600);
 
     [Fact]
     public async Task A_slow_request_has_a_line_with_its_route_and_its_slowest_query()
     {
-        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: false, s => Quiet(s, slowRequestMs: 120));
+        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: false, Quiet);
         var product = await shop.Given.ProductAsync();
         var path = $"/products/{product.Id()}";
         (await own.SendAsync(HttpMethod.Get, path)).Response.Dispose();
@@ -24,8 +25,13 @@ public sealed partial class SlowRequestTests(ShopApp shop)
         var (id, response) = await own.SendAsync(HttpMethod.Get, path);
         response.Dispose();
         own.Wire.Delay = TimeSpan.Zero;
-        var (fast, answer) = await own.SendAsync(HttpMethod.Get, path);
-        answer.Dispose();
+        var fast = new List<string>();
+        for (var i = 0; i < 5; i++)
+        {
+            var (next, answer) = await own.SendAsync(HttpMethod.Get, path);
+            answer.Dispose();
+            fast.Add(next);
+        }
 
         var lines = await own.Log.LinesWithAsync(id, count: 2);
         var slow = Assert.Single(lines, line => SlowRequest().IsMatch(line));
@@ -33,13 +39,14 @@ public sealed partial class SlowRequestTests(ShopApp shop)
         var query = Assert.Single(lines, line => SlowQuery().IsMatch(line));
         Assert.StartsWith($"WARNING - [{id}] slow query: ProductStore.Find took ", query[22..], StringComparison.Ordinal);
         Assert.Equal(2, lines.Length);
-        Assert.DoesNotContain(own.Log.Lines, line => line.Contains(fast, StringComparison.Ordinal));
+        // Not all of them can have been slow, be the machine as busy as it may.
+        Assert.Contains(fast, next => !own.Log.Lines.Any(line => line.Contains(next, StringComparison.Ordinal)));
     }
 
     [Fact]
     public async Task As_json_a_slow_request_has_the_same_facts()
     {
-        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: true, s => Quiet(s, slowRequestMs: 120));
+        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: true, Quiet);
         var client = await shop.Given.ClientAsync();
         own.Wire.Delay = Slow;
 
@@ -47,7 +54,7 @@ public sealed partial class SlowRequestTests(ShopApp shop)
 
         Assert.Equal(("Warning", "ClientStore.Find"), ((string)line["level"]!, (string)line["slowest_query"]!));
         Assert.Equal((1, "/clients/{id_key}"), ((int)line["db_round_trips"]!, (string)line["route"]!));
-        Assert.InRange((double)line["slowest_query_ms"]!, 120, (double)line["duration_ms"]!);
+        Assert.InRange((double)line["slowest_query_ms"]!, 500, (double)line["duration_ms"]!);
         Assert.True((double)line["db_ms"]! <= (double)line["duration_ms"]!);
     }
 
@@ -137,11 +144,12 @@ public sealed partial class SlowRequestTests(ShopApp shop)
         Assert.StartsWith("/* ProductStore.AddUpdate */ SELECT stock FROM products", query, StringComparison.Ordinal);
     }
 
-    private static Settings Quiet(Settings settings, int slowRequestMs = 500) => settings with
+    // As shops are that log no requests, with the usual bounds of what is slow.
+    private static Settings Quiet(Settings settings) => settings with
     {
         AccessLog = false,
         LogLevel = LogLevel.Warning,
-        Log = settings.Log with { SlowRequestMs = slowRequestMs },
+        Log = new LogSettings { Output = settings.Log.Output },
     };
 
     private static double Sum(string metrics, string name, params string[] tags) => metrics.Split('\n')

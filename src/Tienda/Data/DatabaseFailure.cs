@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Telemetry;
 
 namespace Tienda.Data;
 
@@ -43,11 +44,15 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     {
         PostgresException { ConstraintName: { } constraint } violation =>
             new DatabaseFailure(violation.SqlState, constraint, violation.TableName, false, false, violation.MessageText),
-        PostgresException error => new DatabaseFailure(error.SqlState, null, null, false, false, $"{error.SqlState} {error.MessageText}"),
+        PostgresException error => new DatabaseFailure(error.SqlState, null, null, false, false, $"{error.SqlState} {MessageOf(error)}"),
         NpgsqlException error =>
             new DatabaseFailure(null, null, null, IsExhausted(error), error.InnerException is TimeoutException, error.Message),
         _ => null,
     };
+
+    // What PostgreSQL says of data (class 22) quotes them.
+    private static string MessageOf(PostgresException error) =>
+        error.SqlState.StartsWith("22", StringComparison.Ordinal) ? ExceptionText.WithoutValues(error.MessageText) : error.MessageText;
 
     private static bool IsExhausted(NpgsqlException error) =>
         error.InnerException is TimeoutException && error.Message.Contains("pool has been exhausted", StringComparison.Ordinal);

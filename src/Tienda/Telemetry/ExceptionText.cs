@@ -17,11 +17,11 @@ public static partial class ExceptionText
     }
 
     /// <summary>A message without the values in it.</summary>
-    public static string MessageOf(Exception exception) => Quoted().Replace(exception.Message, "'...'");
+    public static string WithoutValues(string message) => Quoted().Replace(message, "'...'");
 
     private static void Append(StringBuilder text, Exception exception)
     {
-        text.Append(exception.GetType().FullName).Append(": ").Append(MessageOf(exception));
+        text.Append(exception.GetType().FullName).Append(": ").Append(WithoutValues(exception.Message));
         if (exception.InnerException is { } inner)
         {
             text.Append("\n ---> ");

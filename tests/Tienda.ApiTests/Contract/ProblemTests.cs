@@ -26,6 +26,12 @@ public sealed partial class ProblemTests(ShopApp shop)
         var page = await File.ReadAllTextAsync(Repository.PathOf("docs/errors.md"), Ct);
 
         Assert.Equal(ProblemType.All.Select(t => t.Name).Order(), Heading().Matches(page).Select(m => m.Groups[1].Value).Order());
+        Assert.All(ProblemType.All, type =>
+        {
+            var section = page.Split($"## {type.Name}\n")[1].Split("\n## ")[0].Trim();
+            Assert.StartsWith($"{type.Status}", section, StringComparison.Ordinal);
+            Assert.Contains("\n- Remedy: ", section, StringComparison.Ordinal);
+        });
     }
 
     [Fact]

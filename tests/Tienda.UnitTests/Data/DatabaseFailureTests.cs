@@ -22,4 +22,9 @@ public sealed class DatabaseFailureTests
     [MemberData(nameof(Failures))]
     public void Only_a_broken_connection_is_worth_another_one(Exception failure, bool isLost) =>
         Assert.Equal(isLost, DatabaseFailure.Read(failure)!.IsConnectionLost);
+
+    [Fact]
+    public void What_is_said_of_data_goes_without_them() => Assert.Equal(
+        "22P02 invalid input syntax for type bigint: '...'",
+        DatabaseFailure.Read(new PostgresException("invalid input syntax for type bigint: \"ana\"", "ERROR", "ERROR", "22P02"))!.Message);
 }

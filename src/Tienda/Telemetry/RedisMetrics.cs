@@ -18,7 +18,6 @@ public sealed class RedisMetrics
     {
         var meter = meters.Create(ShopMetrics.Meter);
         _duration = meter.CreateHistogram("db.client.operation.duration", "s", "Duration of database client operations.", advice: Seconds);
-        // Looked at rather than told, so that it is there, as 0, before the first failure.
         meter.CreateObservableCounter(
             "tienda.redis.failures", () => Volatile.Read(ref _failures), "{question}", "Questions to Redis that failed or took too long.");
     }

@@ -70,6 +70,6 @@ public sealed class CacheFiguresTests(ShopApp shop)
     }
 
     private static double Metric(string text, string name, string tag) => double.Parse(
-        Regex.Match(text, $"^{name}(?:\\{{[^}}]*)?{Regex.Escape(tag)}(?:[^}}]*\\}})? ([0-9.]+)$", RegexOptions.Multiline).Groups[1].Value,
+        Regex.Match(text, $"^{name}(?:\\{{[^}}\\n]*)?{Regex.Escape(tag)}(?:[^}}\\n]*\\}})? ([0-9.]+)$", RegexOptions.Multiline).Groups[1].Value,
         CultureInfo.InvariantCulture);
 }

@@ -7,6 +7,9 @@ public sealed class OtlpTests(ShopApp shop)
 {
     private const string Requests = "http.server.request.duration";
 
+    private static readonly HashSet<string> OthersNames =
+        ["tienda.cache.reads", "tienda.rate_limit.requests", "db.client.connection.count", "dotnet.gc.collections"];
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -46,8 +49,7 @@ public sealed class OtlpTests(ShopApp shop)
             ("the shop", "1", "test"),
             (sent.Resource["service.name"], sent.Resource["tienda.worker"], sent.Resource["deployment.environment.name"]));
         Assert.Equal("of the collector", collector.Authorization);
-        Assert.Empty(new[] { "tienda.cache.reads", "db.client.connection.count", "dotnet.gc.collections", "tienda.rate_limit.requests" }
-            .Except(collector.Metrics.Select(metric => metric.Name)));
+        Assert.Superset(OthersNames, collector.Metrics.Select(metric => metric.Name).ToHashSet());
         // Looked at once in five seconds.
         await Eventually.HoldsAsync(() => collector.Metrics.Any(metric => metric.Name == "tienda.database.up"));
         Assert.Empty(collector.Spans);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Compression;
+using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -26,7 +27,7 @@ public sealed class TestCollector : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.Configure<KestrelServerOptions>(server => server.ListenLocalhost(0, listen =>
+        builder.Services.Configure<KestrelServerOptions>(server => server.Listen(IPAddress.Loopback, 0, listen =>
             listen.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         _app = builder.Build();
         _app.MapPost("/{**path}", TakeAsync);

@@ -19,7 +19,7 @@ public sealed class LogLines : IDisposable
     // Bytes that a pipe takes in one piece (PIPE_BUF): workers who write to the same one do not get into each other's lines.
     private const int Piece = 4096;
 
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(3000);
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
 
     // Nobody may read the output any more, and the process shall end all the same.
     private static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(2);

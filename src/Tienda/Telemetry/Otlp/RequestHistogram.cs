@@ -3,8 +3,8 @@ using Tienda.Hosting;
 namespace Tienda.Telemetry.Otlp;
 
 /// <summary>
-/// The histogram of requests as a part of an OTLP message of metrics. The libraries can only send what was told to them one by one, at
-/// three times the cost of a cached answer; this is what <see cref="RequestFigures"/> has counted anyway.
+/// The histogram of requests as a part of an OTLP message of metrics. The libraries can only send what was told to them one by one, which
+/// costs a request three times what <see cref="RequestFigures"/> does; this is what has been counted there anyway.
 /// </summary>
 public sealed class RequestHistogram(RequestFigures figures, Settings settings, TimeProvider time)
 {

@@ -11,6 +11,7 @@ need_dotnet
 need_postgres
 need_nginx
 need_redis
+need_browser
 need_deploy_tools
 trust_clone
 quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."
@@ -43,5 +44,7 @@ if [ "$failed" -eq 0 ] && { [ "$code" -ne 0 ] || [ "$passed" -eq 0 ]; }; then
     failed=1
 fi
 cat "$TEST_REPORT"
+# Once more where one looks first, and where the end of a long log still has it.
+grep -A 6 '^failed ' "$log" | cut -c 1-300
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -54,6 +54,9 @@ need_nginx() { need_server nginx /usr/sbin/nginx nginx; }
 
 need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 
+# The browser in which the tests look at the dashboard.
+need_browser() { need_server Chromium /usr/bin/chromium chromium; }
+
 # What reads the files in deploy/ as those do who run them.
 need_deploy_tools() {
     need_server docker-compose /usr/bin/docker-compose docker-compose

@@ -5,6 +5,7 @@ using Tienda.Categories;
 using Tienda.Clients;
 using Tienda.Data;
 using Tienda.Hosting;
+using Tienda.Hosting.Dashboard;
 using Tienda.Hosting.Workers;
 using Tienda.Http;
 using Tienda.OrderDetails;
@@ -86,9 +87,12 @@ public static class Program
         app.MapShopPage();
         app.MapHealth();
         app.MapShopMetrics();
+        app.MapDashboard(settings);
         app.MapApiDocumentation();
         app.MapProblemTypes();
-        var database = app.MapGroup("").AddEndpointFilter<RouteGroupBuilder, Patience>();
+        var database = app.MapGroup("")
+            .AddEndpointFilter<RouteGroupBuilder, CountedQueries>()
+            .AddEndpointFilter<RouteGroupBuilder, Patience>();
         database.MapSignIn();
         var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();

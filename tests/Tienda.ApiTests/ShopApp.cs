@@ -8,6 +8,7 @@ using Tienda.ApiTests;
 using Tienda.Data;
 using Tienda.Hosting;
 using Tienda.Security;
+using Tienda.Telemetry;
 
 [assembly: AssemblyFixture(typeof(ShopApp))]
 
@@ -21,6 +22,10 @@ public sealed class ShopApp : IAsyncLifetime
 
     /// <summary>What the shops of the tests are opened with.</summary>
     public const string AdminApiKey = "the-key-of-the-tests";
+
+    public const string JwtSecret = "a secret of the tests, long enough";
+
+    private static int _opened;
 
     /// <summary>Talks to the shop over HTTP as an administrator.</summary>
     public HttpClient Http { get; private set; } = null!;
@@ -66,9 +71,11 @@ public sealed class ShopApp : IAsyncLifetime
         {
             Port = 0,
             Postgres = server,
-            LogLevel = LogLevel.Warning,
-            AccessLog = false,
-            JwtSecret = "a secret of the tests, long enough",
+            // Both forms, so that both are searched.
+            LogLevel = LogLevel.Debug,
+            JsonLogs = Interlocked.Increment(ref _opened) % 2 == 0,
+            Log = new LogSettings { Output = ShopOutput.Stream },
+            JwtSecret = JwtSecret,
             AdminApiKey = AdminApiKey,
             PasswordIterations = 1_000,
             DataFolder = Path.Combine(server.Host, Guid.NewGuid().ToString()),
@@ -105,6 +112,7 @@ public sealed class ShopApp : IAsyncLifetime
         await (_app?.DisposeAsync() ?? default);
         await (Database?.DisposeAsync() ?? default);
         await (_postgres?.DisposeAsync() ?? default);
+        ShopOutput.AssertNoLeak();
     }
 }
 
@@ -175,7 +183,11 @@ public static class HttpSteps
 public sealed class Given(HttpClient http)
 {
     /// <summary>The password of every client made here.</summary>
-    public const string Password = "correct horse";
+    public const string Password = $"{ShopOutput.Planted} horse";
+
+    public const string Lastname = $"Prueba {ShopOutput.Planted}";
+
+    public const string Street = $"Calle {ShopOutput.Planted}";
 
     public HttpClient Http => http;
 
@@ -197,14 +209,14 @@ public sealed class Given(HttpClient http)
 
     public async Task<JsonNode> ClientAsync() => Owner ?? await http.PostAsync(
         "/clients",
-        new { name = "Ana", lastname = "Prueba", email = Email(), password = Password }).ShouldBeAsync(201);
+        new { name = "Ana", lastname = Lastname, email = Email(), password = Password }).ShouldBeAsync(201);
 
     public Task<JsonNode> AddressAsync(long clientId) =>
-        http.PostAsync("/addresses", new { street = "Calle Mayor", number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);
+        http.PostAsync("/addresses", new { street = Street, number = "7", city = "Madrid", client_id = clientId }).ShouldBeAsync(201);
 
     public async Task<JsonNode> ReviewAsync() => await http.PostAsync(
         "/reviews",
-        new { product_id = (await ProductAsync()).Id(), client_id = (await ClientAsync()).Id(), rating = 5, comment = "Just what I needed." })
+        new { product_id = (await ProductAsync()).Id(), client_id = (await ClientAsync()).Id(), rating = 5, comment = $"Just what I needed, {ShopOutput.Planted}." })
         .ShouldBeAsync(201);
 
     /// <summary>An order of a new client.</summary>

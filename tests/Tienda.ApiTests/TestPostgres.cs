@@ -54,7 +54,8 @@ public sealed class TestPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection($"Host={_folder};Username=tienda;Database=postgres;Pooling=false");
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
-            $"SELECT pid FROM pg_stat_activity WHERE application_name = '{program}' ORDER BY state_change DESC LIMIT 1", connection);
+            $"SELECT pid FROM pg_stat_activity WHERE split_part(application_name, '/', 1) = '{program}' ORDER BY state_change DESC LIMIT 1",
+            connection);
         await TiendaProgram.SignalAsync("KILL", (int)(await command.ExecuteScalarAsync())!);
     }
 

@@ -22,14 +22,14 @@ public sealed class AddressStore(NpgsqlDataSource database)
 
     public async Task<Address?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"SELECT {Columns} FROM addresses WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)").With(id).With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
 
     public async Task<Address> CreateAsync(CreateAddressRequest request, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"INSERT INTO addresses (street, number, city, client_id) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
             .With(request.Street)
             .With(request.Number)
@@ -41,7 +41,7 @@ public sealed class AddressStore(NpgsqlDataSource database)
     /// <summary>Changes the fields that were sent, or answers null if there is no such address.</summary>
     public async Task<Address?> UpdateAsync(long id, UpdateAddressRequest request, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"""
             UPDATE addresses SET
                 street = coalesce($2, street),
@@ -63,9 +63,9 @@ public sealed class AddressStore(NpgsqlDataSource database)
     /// <summary>Deletes an address; false if there is none. One that orders were sent to is refused by their foreign key.</summary>
     public async Task<bool> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("DELETE FROM addresses WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)")
+        await using var command = database.Statement("DELETE FROM addresses WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2)")
             .With(id).With(confinedTo);
-        return await command.ExecuteNonQueryAsync(ct) > 0;
+        return await command.ChangeAsync(ct) > 0;
     }
 
     private static Address Read(NpgsqlDataReader row) => new()

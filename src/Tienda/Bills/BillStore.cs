@@ -21,7 +21,7 @@ public sealed class BillStore(NpgsqlDataSource database)
 
     public async Task<Bill?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1 AND ($2 IS NULL OR o.client_id = $2)").With(id).With(confinedTo);
         return await command.FirstAsync(Read, ct);
     }
@@ -33,15 +33,15 @@ public sealed class BillStore(NpgsqlDataSource database)
         var orderId = request.OrderId!.Value;
         var discount = Money.From(request.Discount ?? 0);
         var keyed = KeyedRequest.Of("bills", writer, key, orderId, request.PaymentType, discount.MinorUnits);
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         KeptAnswer? kept;
         LockedOrder? order;
-        await using (var locks = connection.CreateBatch())
+        await using (var locks = connection.Batch())
         {
             keyed.Look(locks);
             LockedOrder.Lock(locks, "$1", orderId, writer);
-            await using var reader = await locks.ExecuteReaderAsync(ct);
+            await using var reader = await locks.ReadAsync(ct);
             kept = await keyed.ReadAsync(reader, ct);
             order = await LockedOrder.ReadAsync(reader, ct) is { } found && writer.MaySee(found.ClientId) ? found : null;
         }
@@ -56,7 +56,7 @@ public sealed class BillStore(NpgsqlDataSource database)
             return refusal;
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         batch.Then(
             $"""
             WITH b AS (
@@ -72,7 +72,7 @@ public sealed class BillStore(NpgsqlDataSource database)
             .With((short)request.PaymentType!.Value);
         keyed.KeepBill(batch);
         Bill bill;
-        await using (var reader = await batch.ExecuteReaderAsync(ct))
+        await using (var reader = await batch.ReadAsync(ct))
         {
             await reader.ReadAsync(ct);
             bill = Read(reader);
@@ -85,7 +85,7 @@ public sealed class BillStore(NpgsqlDataSource database)
     /// <summary>Voids a bill; one that is voided already stays as it is. Null if there is no such bill.</summary>
     public async Task<Bill?> VoidAsync(long id, Actor writer, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"""
             UPDATE bills b SET voided_at = coalesce(b.voided_at, now())
             FROM orders o, set_config('tienda.caller', $2, true)
@@ -98,7 +98,7 @@ public sealed class BillStore(NpgsqlDataSource database)
     /// <summary>The bill as it was when it was made: nothing of it has changed since but that it may have been voided.</summary>
     private static async Task<Outcome<Bill>> ReplayAsync(NpgsqlConnection connection, long id, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1", connection).With(id);
+        await using var command = connection.Statement($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1").With(id);
         var bill = await command.FirstAsync(Read, ct);
         return new Outcome<Bill>(bill! with { VoidedAt = null }, null, Replayed: true);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 using Tienda.Data;
 using Tienda.Telemetry;
@@ -11,12 +12,14 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
 {
     /// <summary>Runs a batch that is a transaction of its own.</summary>
     /// <param name="read">Reads its results; it need not read all of them.</param>
-    public async Task<T> RunAsync<T>(NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct)
+    public async Task<T> RunAsync<T>(
+        NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
         var change = new CacheChange(this);
         try
         {
-            var answer = await change.RunAsync(batch, read, ct);
+            var answer = await change.RunAsync(batch, read, ct, file, member);
             change.IsCommitted = true;
             return answer;
         }
@@ -31,28 +34,29 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
     /// <exception cref="PreconditionFailedException">It is another one now; nothing was written.</exception>
     public async Task<T?> RunIfAsync<TRecord, T>(
         NpgsqlDataSource database, IfMatch condition, string locks, long id, Func<NpgsqlDataReader, TRecord> readRecord,
-        Action<NpgsqlBatch> add, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct) where TRecord : class
+        Action<NpgsqlBatch> add, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "") where TRecord : class
     {
         if (condition.Value is null)
         {
-            await using var lone = database.CreateBatch();
+            await using var lone = database.Batch();
             add(lone);
-            return await RunAsync(lone, read, ct);
+            return await RunAsync(lone, read, ct, file, member);
         }
 
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
-        await using var command = new NpgsqlCommand(locks, connection).With(id);
-        if (await command.FirstAsync(readRecord, ct) is not { } record)
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct, file, member);
+        await using var command = connection.Statement(locks, file, member).With(id);
+        if (await command.FirstAsync(readRecord, ct, file, member) is not { } record)
         {
             return default;
         }
 
         condition.Check(record);
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         add(batch);
         var change = Begin();
-        var answer = await change.RunAsync(batch, read, ct);
+        var answer = await change.RunAsync(batch, read, ct, file, member);
         await change.CommitAsync(transaction);
         return answer;
     }
@@ -83,10 +87,12 @@ public sealed class CacheChange(CacheChanges changes)
     internal bool IsCommitted { get; set; }
 
     /// <summary>Runs the transaction's last batch, and behind it the question for what the transaction has changed.</summary>
-    public async Task<T> RunAsync<T>(NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct)
+    public async Task<T> RunAsync<T>(
+        NpgsqlBatch batch, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
         batch.Then("SELECT incarnation, xid, tags, stock_changes FROM own_cache_events()");
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct, file, member);
         var answer = await read(reader);
         do
         {
@@ -101,10 +107,12 @@ public sealed class CacheChange(CacheChanges changes)
     }
 
     /// <summary>The same for a batch of which nothing is read.</summary>
-    public Task<bool> RunAsync(NpgsqlBatch batch, CancellationToken ct) => RunAsync(batch, _ => Task.FromResult(true), ct);
+    public Task<bool> RunAsync(
+        NpgsqlBatch batch, CancellationToken ct, [CallerFilePath] string file = "", [CallerMemberName] string member = "") =>
+        RunAsync(batch, _ => Task.FromResult(true), ct, file, member);
 
     /// <summary>Ends the transaction. What it changed is known to this process then, whatever became of the answer to the commit.</summary>
-    public async Task CommitAsync(NpgsqlTransaction transaction)
+    public async Task CommitAsync(Transaction transaction)
     {
         try
         {

@@ -8,8 +8,8 @@ namespace Tienda.Caching;
 /// a minute it forgets what is older than ten minutes.
 /// </summary>
 public sealed partial class CachePoller(
-    CacheLog log, CacheClock clock, ConnectionPools pools, CacheMetrics metrics, TimeProvider time, ILogger<CachePoller> logger)
-    : BackgroundService
+    CacheLog log, CacheClock clock, ConnectionPools pools, CacheMetrics metrics, QueryFigures queries, TimeProvider time,
+    ILogger<CachePoller> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -35,6 +35,7 @@ public sealed partial class CachePoller(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        DatabaseUse.Begin(queries);
         using var timer = new PeriodicTimer(Interval, time);
         try
         {

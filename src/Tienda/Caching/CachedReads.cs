@@ -27,6 +27,8 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
     // What takes longer may be under way on a connection from which nothing will ever come.
     private static readonly TimeSpan FlightPatience = TimeSpan.FromSeconds(3);
 
+    private readonly bool _notesHits = settings is { AccessLog: true, JsonLogs: true };
+
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
@@ -100,7 +102,7 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
             if (await flight.Landed.Task is not { } entry)
             {
                 // Nothing that can be shared; so nobody waits for anybody.
-                metrics.Note(CacheResult.Miss);
+                Note(context, CacheResult.Miss);
                 await next(context);
                 return;
             }
@@ -134,7 +136,7 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
                 return;
             }
 
-            metrics.Note(CacheResult.Miss);
+            Note(context, CacheResult.Miss);
             var lead = context.RequestServices.GetRequiredService<CacheLead>();
             (lead.Key, lead.Flight) = (key, flight);
             // Others wait for it too: it is not given up because the first of them has left.
@@ -154,12 +156,22 @@ public sealed class CachedReads(RequestDelegate next, CachedFor whom, ResponseCa
         }
     }
 
+    // A hit is too fast to be logged as slow, so only the log of all requests asks for it.
+    private void Note(HttpContext context, CacheResult result)
+    {
+        metrics.Note(result);
+        if (_notesHits || result != CacheResult.Memory)
+        {
+            CachedAnswer.Note(context, result);
+        }
+    }
+
     private static bool IsOutage(Exception failure) =>
         failure is BusyException || DatabaseFailure.Read(failure) is { IsOutage: true };
 
     private Task GiveAsync(HttpContext context, CacheEntry entry, CacheResult result, TimeSpan? age = null)
     {
-        metrics.Note(age is null ? result : CacheResult.Stale);
+        Note(context, age is null ? result : CacheResult.Stale);
         if (age is { } since)
         {
             // RFC 9111 5.1; RFC 7234 5.5.1, which clients of this system still read.

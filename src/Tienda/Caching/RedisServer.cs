@@ -94,19 +94,30 @@ public sealed partial class RedisServer : IAsyncDisposable
     /// <summary>Listens to a channel for as long as the program runs, also after the server was away.</summary>
     public async Task ListenAsync(string channel, Action<string> heard, CancellationToken ct)
     {
-        while (_connecting is not null && !ct.IsCancellationRequested)
+        try
         {
-            try
+            // The client listens again by itself only to what it has listened to once.
+            while (_connecting is not null && !await TryListenAsync((await _connecting.WaitAsync(ct)).GetSubscriber(), channel, heard))
             {
-                var subscriber = (await _connecting.WaitAsync(ct)).GetSubscriber();
-                await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => heard(message.ToString()));
-                return;
-            }
-            catch (RedisException)
-            {
-                // The client listens again by itself only to what it has listened to once.
                 await Task.Delay(Pause, _time, ct);
             }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // A shop that could not open is not stopped before it is taken down; the host would report this as its fault.
+        }
+    }
+
+    private static async Task<bool> TryListenAsync(ISubscriber subscriber, string channel, Action<string> heard)
+    {
+        try
+        {
+            await subscriber.SubscribeAsync(RedisChannel.Literal(channel), (_, message) => heard(message.ToString()));
+            return true;
+        }
+        catch (RedisException)
+        {
+            return false;
         }
     }
 
@@ -151,11 +162,6 @@ public sealed partial class RedisServer : IAsyncDisposable
             var asked = Stopwatch.GetTimestamp();
             await database.PingAsync().WaitAsync(PingPatience);
             return Math.Round(Stopwatch.GetElapsedTime(asked).TotalMilliseconds, 2);
-        }
-        catch (RedisServerException refused) when (refused.Message.StartsWith(WrongType, StringComparison.Ordinal))
-        {
-            // Somebody has put something else there. The server is well, and what is set next takes its place.
-            return null;
         }
         catch (Exception away) when (away is RedisException or TimeoutException)
         {

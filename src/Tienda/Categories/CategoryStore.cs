@@ -26,7 +26,7 @@ public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges change
     public async Task<Category?> FindAsync(long id, CacheFill fill, CancellationToken ct)
     {
         fill.Shows(CacheTag.Categories);
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         fill.AddTo(batch);
         batch.Then($"SELECT {Columns} FROM categories WHERE id_key = $1").With(id);
         return await batch.FirstAsync(Read, fill, ct);
@@ -34,7 +34,7 @@ public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges change
 
     public async Task<Category> CreateAsync(CreateCategoryRequest request, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then($"INSERT INTO categories (name, parent_id) VALUES ($1, $2) RETURNING {Columns}")
             .With(request.Name)
             .With(request.ParentId);

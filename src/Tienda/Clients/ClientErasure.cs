@@ -58,7 +58,7 @@ public sealed class ClientErasure(NpgsqlDataSource database, CacheChanges change
     /// <summary>Deletes a client or makes the person anonymous; false if there is no such client.</summary>
     public async Task<bool> EraseAsync(long id, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(LockClient).With(id);
         batch.Then(LockAddresses).With(id);
         SessionStore.EndAll(batch, id);

@@ -15,14 +15,14 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
 
     public async Task<Client?> FindAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM clients WHERE id_key = $1").With(id);
+        await using var command = database.Statement($"SELECT {Columns} FROM clients WHERE id_key = $1").With(id);
         return await command.FirstAsync(Read, ct);
     }
 
     public async Task<Client> CreateAsync(CreateClientRequest request, CancellationToken ct)
     {
         var hash = await passwords.HashAsync(request.Password!, ct);
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"""
             INSERT INTO clients (name, lastname, email, telephone, password_hash)
             VALUES ($1, $2, $3, $4, $5)
@@ -43,7 +43,7 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
     public async Task<Client?> UpdateAsync(long id, UpdateClientRequest request, CancellationToken ct)
     {
         var hash = request.Password is { } password ? await passwords.HashAsync(password, ct) : null;
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(
             $"""
             UPDATE clients SET
@@ -66,16 +66,16 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
             SessionStore.EndAll(batch, id);
         }
 
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         return await reader.ReadAsync(ct) ? Read(reader) : null;
     }
 
     /// <summary>All that is kept about a client, or null if there is none.</summary>
     public async Task<ClientExport?> ExportAsync(long id, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         ClientExport.AddStatements(batch, id);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         return await ClientExport.ReadAsync(reader, ct);
     }
 

@@ -93,12 +93,12 @@ public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools
     /// <param name="xid">Only those of transactions before this one, none of which may still be running.</param>
     public async Task PruneAsync(ulong xid, CancellationToken ct)
     {
-        await using var command = connection.CreateCommand(
+        await using var command = connection.Statement(
             """
             WITH pruned AS (DELETE FROM cache_events WHERE xid < $1)
             UPDATE cache_clock SET pruned_below = $1 WHERE pruned_below < $1
             """).With(xid);
-        await command.ExecuteNonQueryAsync(ct);
+        await command.ChangeAsync(ct);
     }
 
     public ValueTask DisposeAsync() => connection.DisposeAsync();
@@ -106,9 +106,9 @@ public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools
     private async Task<LogPoll?> LookAsync(Snapshot? since, CancellationToken ct)
     {
         await using var command = since is null
-            ? connection.CreateCommand(FirstLook).With(MostAtFirst)
-            : connection.CreateCommand(Look).With(since.Xmax).With($"{{{string.Join(',', since.Running)}}}");
-        await using var row = await command.ExecuteReaderAsync(ct);
+            ? connection.Statement(FirstLook).With(MostAtFirst)
+            : connection.Statement(Look).With(since.Xmax).With($"{{{string.Join(',', since.Running)}}}");
+        await using var row = await command.ReadAsync(ct);
         LogPoll? poll = null;
         var events = new List<CacheEvent>();
         while (await row.ReadAsync(ct))
@@ -129,10 +129,10 @@ public sealed class CacheLog(NpgsqlDataSource connection, ConnectionPools? pools
 
     private async Task BeginAnewAsync(CancellationToken ct)
     {
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         batch.Then("DELETE FROM cache_events WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())");
         batch.Then("DELETE FROM cache_clock WHERE pruned_below > pg_snapshot_xmax(pg_current_snapshot())");
         batch.Then("INSERT INTO cache_clock DEFAULT VALUES ON CONFLICT DO NOTHING");
-        await batch.ExecuteNonQueryAsync(ct);
+        await batch.ChangeAsync(ct);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -18,27 +19,21 @@ public static class Commands
         return command;
     }
 
-    /// <summary>Adds a statement to a batch: all of it is one round trip and, without an open transaction, one transaction.</summary>
-    public static NpgsqlBatchCommand Then(this NpgsqlBatch batch, string sql)
-    {
-        var command = new NpgsqlBatchCommand(sql);
-        batch.BatchCommands.Add(command);
-        return command;
-    }
-
     /// <summary>The first row, or null if there is none.</summary>
-    public static async Task<T?> FirstAsync<T>(this NpgsqlCommand command, Func<NpgsqlDataReader, T> read, CancellationToken ct)
-        where T : class
+    public static async Task<T?> FirstAsync<T>(
+        this NpgsqlCommand command, Func<NpgsqlDataReader, T> read, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "") where T : class
     {
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        await using var reader = await command.ReadAsync(ct, file, member);
         return await reader.FirstAsync(read, ct);
     }
 
     /// <summary>The first row of a read that <see cref="CacheFill.AddTo"/> stands before, or null if there is none.</summary>
-    public static async Task<T?> FirstAsync<T>(this NpgsqlBatch batch, Func<NpgsqlDataReader, T> read, CacheFill fill, CancellationToken ct)
-        where T : class
+    public static async Task<T?> FirstAsync<T>(
+        this NpgsqlBatch batch, Func<NpgsqlDataReader, T> read, CacheFill fill, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "") where T : class
     {
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct, file, member);
         await fill.ReadAsync(reader, ct);
         return await reader.FirstAsync(read, ct);
     }

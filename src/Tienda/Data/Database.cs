@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Tienda.Hosting;
 
@@ -16,7 +17,7 @@ public static class Database
     public static NpgsqlDataSource CreatePool(Settings settings, ILoggerFactory? logs = null)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = "tienda";
+        text.ApplicationName = NameOf(settings, "tienda");
         text.MaxPoolSize = settings.PoolSize + settings.PoolMaxOverflow;
         // What is open beyond it closes when it has been idle for a while.
         text.MinPoolSize = settings.PoolSize;
@@ -33,7 +34,7 @@ public static class Database
     public static NpgsqlDataSource CreateOrderLane(Settings settings, ILoggerFactory logs)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = "tienda-orders";
+        text.ApplicationName = NameOf(settings, "tienda-orders");
         text.MaxPoolSize = 1;
         text.MinPoolSize = 1;
         text.ConnectionLifetime = settings.PoolRecycleSeconds;
@@ -50,7 +51,7 @@ public static class Database
     public static NpgsqlDataSource CreateProbe(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = "tienda-probe";
+        text.ApplicationName = NameOf(settings, "tienda-probe");
         text.MaxPoolSize = 1;
         text.Timeout = 2;
         text.CommandTimeout = 5;
@@ -62,7 +63,7 @@ public static class Database
     public static NpgsqlDataSource CreateCacheLog(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = "tienda-cache";
+        text.ApplicationName = NameOf(settings, "tienda-cache");
         text.MaxPoolSize = 1;
         text.Timeout = 1;
         text.CommandTimeout = 5;
@@ -76,19 +77,43 @@ public static class Database
     public static async Task<int> MostConnectionsAsync(Settings settings, CancellationToken ct)
     {
         await using var probe = CreateProbe(settings);
-        await using var command = probe.CreateCommand(
+        await using var command = probe.Statement(
             "SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer");
-        return (int)(await command.ExecuteScalarAsync(ct))!;
+        return await command.ValueAsync<int>(ct);
     }
 
     /// <summary>For migrations and bulk loads, which may take as long as they need.</summary>
     public static NpgsqlDataSource CreateUnhurried(Settings settings)
     {
         var text = ConnectionString(settings, settings.Postgres!);
-        text.ApplicationName = "tienda-unhurried";
+        text.ApplicationName = NameOf(settings, "tienda-unhurried");
         text.CommandTimeout = 0;
         return Build(text, "tienda-unhurried", null);
     }
+
+    /// <summary>One connection to look at the server with. It takes little, and waits neither for locks nor for long.</summary>
+    public static NpgsqlDataSource CreateInspector(Settings settings)
+    {
+        var text = ConnectionString(settings, settings.Postgres!);
+        text.ApplicationName = "tienda-inspector";
+        text.MaxPoolSize = 1;
+        text.Timeout = 5;
+        text.CommandTimeout = 30;
+        text.MaxAutoPrepare = 0;
+        Limit(text, statementSeconds: 25, lockSeconds: 2);
+        return Build(text, "tienda-inspector", null);
+    }
+
+    /// <summary>What a connection says of itself, taken apart: the program and, in a shop of several, the worker.</summary>
+    public static (string Program, int? Worker) ReadApplication(string name) =>
+        name.StartsWith("tienda", StringComparison.Ordinal)
+        && name.Split('/') is [var program, var worker]
+        && int.TryParse(worker, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? (program, number)
+            : (name, null);
+
+    private static string NameOf(Settings settings, string program) =>
+        settings.Place is { Number: var worker } ? string.Create(CultureInfo.InvariantCulture, $"{program}/{worker}") : program;
 
     // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
     private static void Limit(NpgsqlConnectionStringBuilder text, int statementSeconds, int lockSeconds) => text.Options =

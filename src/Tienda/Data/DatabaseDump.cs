@@ -31,11 +31,12 @@ public sealed class DatabaseDump(Settings settings)
         try
         {
             // The log of changes is for caches of this moment only. Of the extensions, what the shop does not need is its server's:
-            // another one may not have it, or not let the shop's user make it.
+            // another one may not have it, or not let the shop's user make it. So is the schema that deploy/postgres/statements.sql makes:
+            // as part of the file, the restore would drop it, and the server refuses that.
             await RunAsync(
                 "pg_dump",
                 ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--extension=unaccent",
-                    "--exclude-table=public.pg_stat_statements", "--file", half],
+                    "--exclude-schema=statements", "--exclude-table=public.pg_stat_statements", "--file", half],
                 ct);
             File.Move(half, file);
         }
@@ -72,8 +73,8 @@ public sealed class DatabaseDump(Settings settings)
     private async Task<bool> HasShopAsync(CancellationToken ct)
     {
         await using var database = Database.CreateUnhurried(settings);
-        await using var command = database.CreateCommand("SELECT to_regclass('public.products') IS NOT NULL");
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
+        await using var command = database.Statement("SELECT to_regclass('public.products') IS NOT NULL");
+        return await command.ValueAsync<bool>(ct);
     }
 
     private async Task RunAsync(string program, string[] arguments, CancellationToken ct)

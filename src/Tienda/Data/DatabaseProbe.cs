@@ -64,10 +64,10 @@ public sealed class DatabaseProbe(Settings settings, TimeProvider time) : IAsync
     private async Task<DatabaseLook> AskOnceAsync(CancellationToken ct)
     {
         // Opening is not part of the figure: it happens once, while the latency of a query is what requests feel.
-        await using var connection = await _connection.OpenConnectionAsync(ct);
-        await using var command = new NpgsqlCommand("SELECT current_setting('transaction_read_only')::boolean", connection);
+        await using var connection = await _connection.BorrowAsync(ct);
+        await using var command = connection.Statement("SELECT current_setting('transaction_read_only')::boolean");
         var started = time.GetTimestamp();
-        var isReadOnly = await command.ExecuteScalarAsync(ct) is true;
+        var isReadOnly = await command.ValueAsync<bool>(ct);
         return new DatabaseLook(Math.Round(time.GetElapsedTime(started).TotalMilliseconds, 2), isReadOnly);
     }
 }

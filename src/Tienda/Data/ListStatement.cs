@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Npgsql;
 using Tienda.Http;
 
@@ -32,18 +33,18 @@ public sealed class ListStatement(string columns, string tables, string idColumn
     /// <summary>Reads one page, ordered by id.</summary>
     public Task<Page<T>> ReadAsync<T>(
         NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id, CancellationToken ct,
-        CacheFill? fill = null) =>
-        ReadAsync(source, query, ListOrder.ById(idColumn), read, row => new Cursor(id(row)), ct, fill);
+        CacheFill? fill = null, [CallerFilePath] string file = "", [CallerMemberName] string member = "") =>
+        ReadAsync(source, query, ListOrder.ById(idColumn), read, row => new Cursor(id(row)), ct, fill, file, member);
 
     /// <summary>Reads one page in the given order.</summary>
     public async Task<Page<T>> ReadAsync<T>(
         NpgsqlDataSource source, ListQuery query, ListOrder order, Func<NpgsqlDataReader, T> read, Func<T, Cursor> place,
-        CancellationToken ct, CacheFill? fill = null)
+        CancellationToken ct, CacheFill? fill = null, [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
-        await using var batch = source.CreateBatch();
+        await using var batch = source.Batch();
         fill?.AddTo(batch);
-        AddStatements(batch, query, order);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        AddStatements(batch, query, order, file, member);
+        await using var reader = await batch.ReadAsync(ct, file, member);
         await (fill?.ReadAsync(reader, ct) ?? Task.CompletedTask);
         return await ReadPageAsync(reader, query, read, place, ct);
     }
@@ -51,13 +52,13 @@ public sealed class ListStatement(string columns, string tables, string idColumn
     /// <summary>Reads one page of what belongs to one record, ordered by id, or answers null if there is no such record.</summary>
     public async Task<Page<T>?> ReadOfAsync<T>(
         ListOwner owner, NpgsqlDataSource source, ListQuery query, Func<NpgsqlDataReader, T> read, Func<T, long> id,
-        CancellationToken ct, CacheFill? fill = null)
+        CancellationToken ct, CacheFill? fill = null, [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
-        await using var batch = source.CreateBatch();
+        await using var batch = source.Batch();
         fill?.AddTo(batch);
         owner.AddLookup(batch);
-        AddStatements(batch, query, ListOrder.ById(idColumn));
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        AddStatements(batch, query, ListOrder.ById(idColumn), file, member);
+        await using var reader = await batch.ReadAsync(ct, file, member);
         await (fill?.ReadAsync(reader, ct) ?? Task.CompletedTask);
         if (!await reader.ReadAsync(ct))
         {
@@ -68,14 +69,14 @@ public sealed class ListStatement(string columns, string tables, string idColumn
         return await ReadPageAsync(reader, query, read, row => new Cursor(id(row)), ct);
     }
 
-    private void AddStatements(NpgsqlBatch batch, ListQuery query, ListOrder order)
+    private void AddStatements(NpgsqlBatch batch, ListQuery query, ListOrder order, string file, string member)
     {
         if (query.Count is { } count)
         {
-            AddCount(batch, count);
+            AddCount(batch, count, file, member);
         }
 
-        AddPage(batch, query, order);
+        AddPage(batch, query, order, file, member);
     }
 
     private static async Task<Page<T>> ReadPageAsync<T>(
@@ -92,21 +93,22 @@ public sealed class ListStatement(string columns, string tables, string idColumn
         return Page.Of(await reader.ListAsync(read, ct), query, total, place);
     }
 
-    private void AddCount(NpgsqlBatch batch, TotalCount count)
+    private void AddCount(NpgsqlBatch batch, TotalCount count, string file, string member)
     {
         var matches = $"SELECT 1 FROM {tables} {WhereClause}";
         var command = count.Exact
-            ? batch.Then($"SELECT count(*) FROM ({matches}) AS matches")
+            ? batch.Then($"SELECT count(*) FROM ({matches}) AS matches", file, member)
             : batch.Then(
                 $"""
                 WITH few AS (SELECT count(*) AS found FROM ({matches} LIMIT {EstimateBound + 1}) AS matches)
                 SELECT CASE WHEN found <= {EstimateBound} THEN found ELSE greatest(found,
                     (SELECT reltuples::bigint FROM pg_class WHERE oid = '{tables.Split(' ')[0]}'::regclass)) END FROM few
-                """);
+                """,
+                file, member);
         _values.ForEach(add => add(command));
     }
 
-    private void AddPage(NpgsqlBatch batch, ListQuery query, ListOrder order)
+    private void AddPage(NpgsqlBatch batch, ListQuery query, ListOrder order, string file, string member)
     {
         if (query.After is { } after)
         {
@@ -114,7 +116,8 @@ public sealed class ListStatement(string columns, string tables, string idColumn
         }
 
         var limit = _values.Count + 1;
-        var command = batch.Then($"SELECT {columns} FROM {tables} {WhereClause} ORDER BY {order.Sql} LIMIT ${limit} OFFSET ${limit + 1}");
+        var command = batch.Then(
+            $"SELECT {columns} FROM {tables} {WhereClause} ORDER BY {order.Sql} LIMIT ${limit} OFFSET ${limit + 1}", file, member);
         _values.ForEach(add => add(command));
         command.With(query.RowsToRead).With(query.Skip ?? 0);
     }

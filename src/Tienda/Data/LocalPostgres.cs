@@ -16,7 +16,7 @@ public sealed class LocalPostgres : IAsyncDisposable
 {
     private const string DatabaseName = "tienda";
 
-    // Beside the pool: health check, migrations, a seed or a psql, PostgreSQL's own three.
+    // Beside those of the workers: migrations, a seed or a psql, PostgreSQL's own three.
     private const int ConnectionsBesidePool = 50;
 
     private static readonly TimeSpan JoinPoll = TimeSpan.FromMilliseconds(50);
@@ -41,6 +41,9 @@ public sealed class LocalPostgres : IAsyncDisposable
 
     /// <summary>Where the data really are.</summary>
     public string DataFolder => _cluster.Folder;
+
+    /// <summary>Whether a start has made one in the settings' data folder.</summary>
+    public static bool Exists(Settings settings) => Directory.Exists(Path.Combine(settings.DataFolder, "postgres"));
 
     /// <summary>Starts the server of the settings' data folder.</summary>
     /// <exception cref="LocalPostgresException">It cannot run, or another program runs it already.</exception>
@@ -121,7 +124,8 @@ public sealed class LocalPostgres : IAsyncDisposable
 
     private async Task StartServerAsync(CancellationToken ct)
     {
-        var connections = Math.Max(200, _settings.PoolSize + _settings.PoolMaxOverflow + ConnectionsBesidePool);
+        var each = _settings.PoolSize + _settings.PoolMaxOverflow + Database.ConnectionsBesideThePool;
+        var connections = Math.Max(200, (_settings.Workers * each) + ConnectionsBesidePool);
         _process = await _cluster.StartAsync(connections, _settings.SearchPath, ct);
     }
 
@@ -159,17 +163,17 @@ public sealed class LocalPostgres : IAsyncDisposable
         await using var connection = new NpgsqlConnection(
             $"Host={_cluster.SocketFolder};Username=tienda;Database=postgres;Pooling=false;Gss Encryption Mode=Disable");
         await connection.OpenAsync(ct);
-        await using var exists = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", connection)
+        await using var exists = connection.Statement("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
             .With(DatabaseName);
-        if (await exists.ExecuteScalarAsync(ct) is true)
+        if (await exists.ValueAsync<bool>(ct))
         {
             return;
         }
 
         try
         {
-            await using var create = new NpgsqlCommand($"CREATE DATABASE {DatabaseName}", connection);
-            await create.ExecuteNonQueryAsync(ct);
+            await using var create = connection.Statement($"CREATE DATABASE {DatabaseName}");
+            await create.ChangeAsync(ct);
         }
         catch (PostgresException made) when (made.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {

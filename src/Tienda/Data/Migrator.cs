@@ -45,7 +45,7 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
     /// <exception cref="MigrationException">The database is newer than the program, or an applied file was changed.</exception>
     public async Task<IReadOnlyList<Migration>> MigrateAsync(CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
         await ExecuteAsync(connection, $"SELECT pg_advisory_lock({LockKey})", ct);
         try
         {
@@ -77,16 +77,16 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
     /// <exception cref="MigrationException">The database is newer than the program, or an applied file was changed.</exception>
     public async Task<IReadOnlyList<Migration>> PendingAsync(CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var exists = new NpgsqlCommand("SELECT to_regclass('schema_migrations') IS NOT NULL", connection);
-        return await exists.ExecuteScalarAsync(ct) is true ? await PendingAsync(connection, ct) : migrations;
+        await using var connection = await database.BorrowAsync(ct);
+        await using var exists = connection.Statement("SELECT to_regclass('schema_migrations') IS NOT NULL");
+        return await exists.ValueAsync<bool>(ct) ? await PendingAsync(connection, ct) : migrations;
     }
 
     private async Task<IReadOnlyList<Migration>> PendingAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var applied = new Dictionary<int, (string Name, string Checksum)>();
-        await using (var command = new NpgsqlCommand("SELECT version, name, checksum FROM schema_migrations", connection))
-        await using (var reader = await command.ExecuteReaderAsync(ct))
+        await using (var command = connection.Statement("SELECT version, name, checksum FROM schema_migrations"))
+        await using (var reader = await command.ReadAsync(ct))
         {
             while (await reader.ReadAsync(ct))
             {
@@ -141,20 +141,20 @@ public sealed class Migrator(NpgsqlDataSource database, IReadOnlyList<Migration>
 
     private static async Task ApplyAsync(NpgsqlConnection connection, Migration migration, CancellationToken ct)
     {
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         await ExecuteAsync(connection, LockPatience, ct);
         await ExecuteAsync(connection, migration.Sql, ct);
-        await using var note = new NpgsqlCommand("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", connection);
+        await using var note = connection.Statement("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)");
         note.Parameters.Add(new NpgsqlParameter<int> { TypedValue = migration.Version });
         note.Parameters.Add(new NpgsqlParameter<string> { TypedValue = migration.Name });
         note.Parameters.Add(new NpgsqlParameter<string> { TypedValue = migration.Checksum });
-        await note.ExecuteNonQueryAsync(ct);
+        await note.ChangeAsync(ct);
         await transaction.CommitAsync(ct);
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(ct);
+        await using var command = connection.Statement(sql);
+        await command.ChangeAsync(ct);
     }
 }

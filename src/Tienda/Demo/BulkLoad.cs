@@ -10,8 +10,8 @@ internal static class BulkLoad
 {
     public static async Task ExecuteAsync(this NpgsqlConnection connection, string sql, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(ct);
+        await using var command = connection.Statement(sql);
+        await command.ChangeAsync(ct);
     }
 
     /// <summary>
@@ -20,9 +20,9 @@ internal static class BulkLoad
     /// </summary>
     public static async Task<List<long>> ReserveIdsAsync(this NpgsqlConnection connection, string table, int count, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(
-            $"SELECT nextval(pg_get_serial_sequence('{table}', 'id_key')) FROM generate_series(1, $1)", connection).With(count);
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        await using var command = connection.Statement(
+            $"SELECT nextval(pg_get_serial_sequence('{table}', 'id_key')) FROM generate_series(1, $1)").With(count);
+        await using var reader = await command.ReadAsync(ct);
         return await reader.ListAsync(row => row.GetInt64(0), ct);
     }
 
@@ -32,7 +32,7 @@ internal static class BulkLoad
     public static async Task CopyAsync<T>(
         this NpgsqlConnection connection, string target, IEnumerable<T> rows, Action<CopyRow, T> write, CancellationToken ct)
     {
-        await using var copy = await connection.BeginBinaryImportAsync($"COPY {target} FROM STDIN (FORMAT BINARY)", ct);
+        await using var copy = await connection.BeginBinaryImportAsync($"COPY {target} FROM STDIN (FORMAT BINARY) /* BulkLoad.Copy */", ct);
         var row = new CopyRow(copy);
         foreach (var item in rows)
         {

@@ -48,12 +48,12 @@ public sealed class DemoData
     public static async Task<bool> SeedAsync(
         NpgsqlDataSource database, DemoSizes sizes, Action<DemoProgress>? progress, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
         await connection.ExecuteAsync($"SELECT pg_advisory_lock({LockKey})", ct);
         try
         {
-            await using var clock = new NpgsqlCommand("SELECT date_trunc('day', now(), 'UTC')", connection);
-            var data = new DemoData(connection, (DateTime)(await clock.ExecuteScalarAsync(ct))!, progress);
+            await using var clock = connection.Statement("SELECT date_trunc('day', now(), 'UTC')");
+            var data = new DemoData(connection, await clock.ValueAsync<DateTime>(ct), progress);
             await data.AddProductsAsync(sizes.Products, ct);
             await data.AddClientsAsync(sizes.Clients, ct);
             var ordered = await data.AddOrdersAsync(sizes.Orders, ct);
@@ -94,7 +94,7 @@ public sealed class DemoData
     /// <summary>A category that is there under the same name is used as it stands.</summary>
     private async Task<Dictionary<string, long>> AddCategoriesAsync(CancellationToken ct)
     {
-        await using (var insert = new NpgsqlCommand(
+        await using (var insert = _connection.Statement(
             """
             WITH wanted AS (SELECT name, parent FROM unnest($1, $2) WITH ORDINALITY AS w (name, parent, place) ORDER BY place),
             parents AS (
@@ -107,11 +107,10 @@ public sealed class DemoData
             FROM wanted w JOIN (SELECT id_key, name FROM parents UNION ALL SELECT id_key, name FROM categories) AS p ON p.name = w.parent
             WHERE NOT EXISTS (SELECT FROM categories c WHERE c.name = w.name)
             ON CONFLICT (name) DO NOTHING
-            """,
-            _connection))
+            """))
         {
             insert.With(DemoCatalog.Categories.Select(c => c.Name).ToArray()).With(DemoCatalog.Categories.Select(c => c.Parent).ToArray());
-            await insert.ExecuteNonQueryAsync(ct);
+            await insert.ChangeAsync(ct);
         }
 
         var known = await ListAsync("SELECT name, id_key FROM categories", row => (Name: row.GetString(0), Id: row.GetInt64(1)), ct);
@@ -191,7 +190,7 @@ public sealed class DemoData
 
         foreach (var chunk in missing.Chunk(ChunkSize))
         {
-            await using var transaction = await _connection.BeginTransactionAsync(ct);
+            await using var transaction = await _connection.BeginAsync(ct);
             await addAsync(chunk);
             await transaction.CommitAsync(ct);
             done += chunk.Length;
@@ -201,8 +200,8 @@ public sealed class DemoData
 
     private async Task<List<T>> ListAsync<T>(string sql, Func<NpgsqlDataReader, T> read, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(sql, _connection);
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        await using var command = _connection.Statement(sql);
+        await using var reader = await command.ReadAsync(ct);
         return await reader.ListAsync(read, ct);
     }
 

@@ -54,36 +54,34 @@ internal sealed class DemoOrderLoad(NpgsqlConnection connection)
         // Reviews lock products, bills lock their series: in this order, which is the one that placing an order has too.
         await AddReviewsAsync([.. orders.SelectMany(o => o.Reviews, (o, review) => (o.Buyer.Id, review))], ct);
         await AddBillsAsync([.. placed.Where(o => o.Order.Bill is not null)], ct);
-        await using var log = new NpgsqlCommand(Events, connection).With(ids.ToArray());
-        await log.ExecuteNonQueryAsync(ct);
+        await using var log = connection.Statement(Events).With(ids.ToArray());
+        await log.ChangeAsync(ct);
     }
 
     /// <summary>A client who bought something twice keeps the first review.</summary>
     private async Task AddReviewsAsync(List<(long ClientId, DemoReview Review)> reviews, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(
+        await using var command = connection.Statement(
             """
             INSERT INTO reviews (client_id, product_id, rating, comment, created_at)
             SELECT client_id, product_id, rating, comment, created_at
             FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS r (client_id, product_id, rating, comment, created_at, place)
             ORDER BY place
             ON CONFLICT (client_id, product_id) DO NOTHING
-            """,
-            connection)
+            """)
             .With(reviews.ConvertAll(r => r.ClientId))
             .With(reviews.ConvertAll(r => r.Review.ProductId))
             .With(reviews.ConvertAll(r => r.Review.Rating))
             .With(reviews.ConvertAll(r => r.Review.Comment))
             .With(reviews.ConvertAll(r => r.Review.Date));
-        await command.ExecuteNonQueryAsync(ct);
+        await command.ChangeAsync(ct);
     }
 
     private async Task AddBillsAsync(List<(long Id, DemoOrder Order)> billed, CancellationToken ct)
     {
         // Locks the series until the commit, as next_bill_number() does for one bill: no gaps.
-        await using var take = new NpgsqlCommand(
-            "SELECT take_bill_numbers('A', $1)", connection).With(billed.Count);
-        var number = (long)(await take.ExecuteScalarAsync(ct))!;
+        await using var take = connection.Statement("SELECT take_bill_numbers('A', $1)").With(billed.Count);
+        var number = await take.ValueAsync<long>(ct);
         await connection.CopyAsync(
             "bills (id_key, order_id, bill_number, date, discount, total, payment_type, voided_at)",
             billed.Zip(await connection.ReserveIdsAsync("bills", billed.Count, ct)),

@@ -1,4 +1,5 @@
 using Tienda.Data;
+using Tienda.Hosting.Dashboard;
 
 namespace Tienda.Hosting;
 
@@ -21,6 +22,7 @@ public sealed partial class Banner(Settings settings, LocalPostgres? local, ILog
               API       {url}
               try it    {url}/docs
               health    {url}/health_check
+              figures   {url}{DashboardPage.Path}
               data      {Data}
               keys      {Keys}
               stop      Ctrl+C

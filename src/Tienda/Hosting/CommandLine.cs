@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Tienda.Data;
 using Tienda.Demo;
+using Tienda.Inspection;
 
 namespace Tienda.Hosting;
 
@@ -54,6 +55,9 @@ public static class CommandLine
         root.Subcommands.Add(Restoring(new Command("restore", "Put the database back as a file has it")));
         root.Subcommands.Add(Explaining(new Command("config", "Print every setting as it is now and where it comes from")));
         root.Subcommands.Add(Asking(new Command("health", "Ask this machine's shop whether it takes requests; exit code 0 if so")));
+        root.Subcommands.Add(DatabaseCommands.Create());
+        root.Subcommands.Add(CheckCommand.Create());
+        root.Subcommands.Add(WatchCommand.Create());
         Serving(root);
         // Its default gives a command two seconds after Ctrl+C. Requests get SHUTDOWN_TIMEOUT to finish, and then PostgreSQL stops.
         return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromHours(2) });
@@ -161,15 +165,27 @@ public static class CommandLine
     private static T Runs<T>(T command, Func<Settings, CancellationToken, Task> run) where T : Command =>
         Runs(command, (settings, _, ct) => run(settings, ct));
 
-    /// <summary>Reads the settings, runs, and turns what an operator can put right into one clear message and exit code 1.</summary>
-    private static T Runs<T>(T command, Func<Settings, ParseResult, CancellationToken, Task> run) where T : Command
+    private static T Runs<T>(T command, Func<Settings, ParseResult, CancellationToken, Task> run) where T : Command => Answers(
+        command,
+        async (result, ct) =>
+        {
+            await run(Load(result), result, ct);
+            return 0;
+        });
+
+    /// <summary>The settings of a start, with what the command line says of them.</summary>
+    /// <exception cref="SettingsException">A value is not accepted; all of them are named.</exception>
+    public static Settings Load(ParseResult result) => Settings.Load(Overrides(result), result.GetValue(EnvFile));
+
+    /// <summary>Runs, and turns what an operator can put right into one clear message and exit code 1.</summary>
+    /// <param name="run">Answers the exit code.</param>
+    public static T Answers<T>(T command, Func<ParseResult, CancellationToken, Task<int>> run) where T : Command
     {
         command.SetAction(async (result, ct) =>
         {
             try
             {
-                await run(Settings.Load(Overrides(result), result.GetValue(EnvFile)), result, ct);
-                return 0;
+                return await run(result, ct);
             }
             catch (Exception mistake) when (
                 mistake is SettingsException or CommandException or MigrationException or LocalPostgresException or ListeningException)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Tienda.Data;
 using Tienda.Demo;
 using Tienda.Hosting.Workers;
@@ -64,6 +65,13 @@ public static class Commands
         // The web server opens its own; this one has shown that it can, in clear words if it could not.
         socket.Dispose();
         await using var app = Program.Build(settings, opened);
+        // A reload, or a terminal that was closed. There is nobody to go on meanwhile, so this is an orderly end, and whoever keeps the
+        // shop running starts it again.
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            app.Lifetime.StopApplication();
+        });
         await app.StartAsync(ct);
         banner.Print(opened is null ? app.Urls.First() : url);
         await app.WaitForShutdownAsync(ct);
@@ -199,7 +207,7 @@ public static class Commands
         ct);
 
     /// <summary>Runs a command on the database of the settings; a private one is started for it, or joined if the shop is open.</summary>
-    private static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
+    public static async Task WithDatabaseAsync(Settings settings, Func<Settings, Task> run, CancellationToken ct)
     {
         if (!settings.EmbeddedPostgres)
         {

@@ -30,8 +30,8 @@ public sealed record FrontDoor
         var limit = read.Whole(["LIMIT_CONCURRENCY"], 0, 1, 1_000_000);
         return new FrontDoor
         {
-            TrustedProxies = ReadList(read, "TRUSTED_PROXIES", AcceptedProxies, Proxies) ?? defaults.TrustedProxies,
-            CorsOrigins = ReadList(read, "CORS_ORIGINS", AcceptedOrigins, Origins) ?? defaults.CorsOrigins,
+            TrustedProxies = ReadList(read, "TRUSTED_PROXIES", defaults.TrustedProxies, AcceptedProxies, Proxies),
+            CorsOrigins = ReadList(read, "CORS_ORIGINS", defaults.CorsOrigins, AcceptedOrigins, Origins),
             KeepAliveSeconds = read.Whole(["TIMEOUT_KEEP_ALIVE"], defaults.KeepAliveSeconds, 1, 3600),
             Backlog = read.Whole(["BACKLOG"], defaults.Backlog, 1, 65535),
             ConcurrencyLimit = limit == 0 ? null : limit,
@@ -39,12 +39,13 @@ public sealed record FrontDoor
     }
 
     /// <param name="parse">Answers the meaning, or the part that has none.</param>
-    private static IReadOnlyList<T>? ReadList<T>(
-        SettingsReader read, string name, string accepted, Func<string[], (IReadOnlyList<T> List, string? Mistake)> parse)
+    private static IReadOnlyList<T> ReadList<T>(
+        SettingsReader read, string name, IReadOnlyList<T> absent, string accepted,
+        Func<string[], (IReadOnlyList<T> List, string? Mistake)> parse)
     {
-        if (read.Text(name) is not { } value)
+        if (read.Text(name, string.Join(',', absent)) is not { } value)
         {
-            return null;
+            return absent;
         }
 
         var (list, mistake) = parse(value.Split(',', StringSplitOptions.TrimEntries));

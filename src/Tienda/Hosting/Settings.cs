@@ -134,6 +134,8 @@ public sealed record Settings
 
     public TelemetrySettings Telemetry { get; init; } = new();
 
+    public LogSettings Log { get; init; } = new();
+
     private const int ShortestJwtSecret = 32;
     private const int ShortestApiKey = 16;
 
@@ -200,7 +202,7 @@ public sealed record Settings
         var defaults = new Settings();
         var settings = new Settings
         {
-            Host = read.Text(HostNames) ?? defaults.Host,
+            Host = read.TextOr(HostNames, defaults.Host),
             Port = read.Whole(["PORT", "API_PORT", "UVICORN_PORT"], defaults.Port, 0, 65535),
             SearchPath = read.TextOr("PATH", defaults.SearchPath),
             PoolSize = read.Whole(["DB_POOL_SIZE"], defaults.PoolSize, 1, 10_000),
@@ -232,6 +234,7 @@ public sealed record Settings
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
             Telemetry = TelemetrySettings.Read(read),
+            Log = LogSettings.Read(read),
             Postgres = PostgresServer.Read(read),
             HasReadHosts = read.Text("POSTGRES_READ_HOSTS") is not null,
         };

@@ -26,9 +26,13 @@ public sealed class SettingsReader(IReadOnlyList<SettingsSource> sources)
     /// <summary>Every setting that was asked for, in that order, with its value and where it comes from.</summary>
     public IReadOnlyList<EffectiveSetting> Effective => _effective;
 
-    public string? Text(params string[] names) => Take(names, "")?.Value;
+    /// <param name="name">Name of the variable.</param>
+    /// <param name="absent">What is shown if it is not set.</param>
+    public string? Text(string name, string absent = "") => Take([name], absent)?.Value;
 
-    public string TextOr(string name, string absent) => Take([name], absent)?.Value ?? absent;
+    public string TextOr(string name, string absent) => TextOr([name], absent);
+
+    public string TextOr(string[] names, string absent) => Take(names, absent)?.Value ?? absent;
 
     /// <summary>A text that is shown to nobody.</summary>
     public string? Hidden(string name) => Take([name], "", isSecret: true)?.Value;

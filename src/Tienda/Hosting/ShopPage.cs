@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using Tienda.Hosting.Dashboard;
 using Tienda.Security;
 
 namespace Tienda.Hosting;
@@ -27,6 +28,7 @@ public static class ShopPage
         ["errors"] = "/errors",
         ["health"] = "/health_check",
         ["metrics"] = "/metrics",
+        ["dashboard"] = DashboardPage.Path,
         ["products"] = "/products",
         ["categories"] = "/categories",
         ["clients"] = "/clients",

@@ -83,7 +83,7 @@ public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<Exce
 
         if (exception is BusyException busy)
         {
-            return new Problem(ProblemType.Unavailable, busy.Message);
+            return new Problem(ProblemType.Unavailable, busy.Message) { Reason = busy.Message };
         }
 
         if (exception is PreconditionFailedException)
@@ -91,20 +91,20 @@ public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<Exce
             return new Problem(ProblemType.PreconditionFailed, $"{context.Request.Path} is no longer what {IfMatch.Header} names.");
         }
 
-        if (DatabaseFailure.Read(exception) is { } failure && Describe(context, failure) is { } problem)
+        if (DatabaseFailure.Read(exception) is { } failure && Describe(context.Request, failure) is { } problem)
         {
             return problem;
         }
 
-        Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path));
+        Log.Unexpected(logger, exception, context.TraceIdentifier, context.Request.Method, LoggedPath.Of(context.Request.Path));
         return new Problem(ProblemType.InternalError, "An unexpected error happened; it has been logged under the request_id.");
     }
 
     /// <summary>What a failure of the database means to the client, or null if it is a mistake of the program.</summary>
-    private Problem? Describe(HttpContext context, DatabaseFailure failure)
+    private static Problem? Describe(HttpRequest request, DatabaseFailure failure)
     {
         if (failure.Constraint is { } constraint
-            && ConstraintProblems.For(constraint, IsReferenced(context.Request, failure)) is { } refused)
+            && ConstraintProblems.For(constraint, IsReferenced(request, failure)) is { } refused)
         {
             return refused;
         }
@@ -116,11 +116,12 @@ public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<Exce
 
         if (failure.IsOutage)
         {
-            Log.Outage(
-                logger, context.TraceIdentifier, context.Request.Method, RequestLog.LoggedPath(context.Request.Path), failure.Message);
             return new Problem(ProblemType.Unavailable, failure.IsPoolExhausted
                 ? "Every database connection is in use."
-                : "The database cannot be reached or is overloaded.");
+                : "The database cannot be reached or is overloaded.")
+            {
+                Reason = failure.Message,
+            };
         }
 
         return null;
@@ -199,8 +200,5 @@ public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<Exce
     {
         [LoggerMessage(LogLevel.Error, "[{RequestId}] {Method} {Path} failed")]
         public static partial void Unexpected(ILogger logger, Exception exception, string requestId, string method, string path);
-
-        [LoggerMessage(LogLevel.Warning, "[{RequestId}] {Method} {Path} could not be answered: {Reason}")]
-        public static partial void Outage(ILogger logger, string requestId, string method, string path, string reason);
     }
 }

@@ -41,6 +41,11 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
 
     public IReadOnlyList<Shortage>? Shortages { get; init; }
 
+    /// <summary>Why, for the log; the answer does not tell.</summary>
+    public string? Reason { get; init; }
+
+    public ProblemType Type => type;
+
     public int? StatusCode => type.Status;
 
     /// <summary>What was wrong with this request.</summary>
@@ -48,6 +53,8 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
 
     public async Task ExecuteAsync(HttpContext httpContext)
     {
+        // For the log.
+        httpContext.Features.Set(this);
         var response = httpContext.Response;
         response.StatusCode = type.Status;
         response.Headers.CacheControl = "no-store";

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 using Tienda.Caching;
 using Tienda.Data;
@@ -29,7 +30,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
 
     public async Task<OrderDetail?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"""
             SELECT {Columns} FROM order_details
             WHERE id_key = $1 AND ($2 IS NULL OR order_id IN (SELECT id_key FROM orders WHERE client_id = $2))
@@ -43,17 +44,17 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
         var (productId, quantity) = (request.ProductId!.Value, (int)request.Quantity!.Value);
         var sentPrice = request.Price is { } sent ? Money.From(sent).MinorUnits : (long?)null;
         var keyed = KeyedRequest.Of("order_details", writer, key, request.OrderId, productId, quantity, sentPrice);
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         KeptAnswer? kept;
         LockedOrder? order;
         LockedProduct? product;
-        await using (var locks = connection.CreateBatch())
+        await using (var locks = connection.Batch())
         {
             keyed.Look(locks);
             LockedOrder.Lock(locks, "$1", request.OrderId!.Value, writer);
             LockedProduct.Lock(locks, "id_key = $1").With(productId);
-            await using var reader = await locks.ExecuteReaderAsync(ct);
+            await using var reader = await locks.ReadAsync(ct);
             kept = await keyed.ReadAsync(reader, ct);
             order = await LockedOrder.ReadAsync(reader, ct) is { } found && writer.MaySee(found.ClientId) ? found : null;
             product = (await reader.ListAsync(LockedProduct.Read, ct)).SingleOrDefault();
@@ -75,7 +76,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             return new OrderRefusal.InvalidFields("order_id", $"already has {Limits.MaximumOrderLines} lines, the most there can be");
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         AddStockChange(batch, productId, -quantity);
         AddTotalChange(batch, order.Id, product!.Price.MinorUnits * quantity);
         batch.Then(
@@ -87,8 +88,8 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
 
     public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, Actor writer, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         var (order, line, products) = await LockAsync(connection, id, request.ProductId, writer, ct);
         if (order is null || line is null || !writer.MaySee(order.ClientId))
         {
@@ -111,7 +112,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             return refusal;
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         if (!sameProduct)
         {
             AddStockChange(batch, line.ProductId, line.Quantity);
@@ -128,8 +129,8 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
     /// <summary>Removes a line and gives its stock back.</summary>
     public async Task<Outcome<OrderDetail>> DeleteAsync(long id, Actor writer, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         var (order, line, _) = await LockAsync(connection, id, null, writer, ct);
         if (order is null || line is null || !writer.MaySee(order.ClientId))
         {
@@ -141,7 +142,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             return refusal;
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         AddStockChange(batch, line.ProductId, line.Quantity);
         AddTotalChange(batch, order.Id, -line.Price.MinorUnits * line.Quantity);
         batch.Then("DELETE FROM order_details WHERE id_key = $1").With(id);
@@ -166,12 +167,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
     private static async Task<(LockedOrder? Order, OrderDetail? Line, List<LockedProduct> Products)> LockAsync(
         NpgsqlConnection connection, long id, long? otherProduct, Actor writer, CancellationToken ct)
     {
-        await using var locks = connection.CreateBatch();
+        await using var locks = connection.Batch();
         LockedOrder.Lock(locks, "(SELECT order_id FROM order_details WHERE id_key = $1)", id, writer);
         locks.Then($"SELECT {Columns} FROM order_details WHERE id_key = $1").With(id);
         LockedProduct.Lock(locks, "id_key = $2 OR id_key = (SELECT product_id FROM order_details WHERE id_key = $1)")
             .With(id).With(otherProduct);
-        await using var reader = await locks.ExecuteReaderAsync(ct);
+        await using var reader = await locks.ReadAsync(ct);
         var order = await LockedOrder.ReadAsync(reader, ct);
         var line = (await reader.ListAsync(Read, ct)).SingleOrDefault();
         await reader.NextResultAsync(ct);
@@ -223,10 +224,12 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
         batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);
 
     // Only one statement of these batches answers rows of its own; the reader stands on the first result that has columns.
-    private async Task<OrderDetail> CommitAsync(NpgsqlTransaction transaction, NpgsqlBatch batch, CancellationToken ct)
+    private async Task<OrderDetail> CommitAsync(
+        Transaction transaction, NpgsqlBatch batch, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "")
     {
         var change = changes.Begin();
-        var line = await change.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct);
+        var line = await change.RunAsync(batch, reader => reader.FirstAsync(Read, ct), ct, file, member);
         await change.CommitAsync(transaction);
         return line!;
     }

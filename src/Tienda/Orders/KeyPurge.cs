@@ -1,10 +1,12 @@
 using Npgsql;
 using Tienda.Data;
+using Tienda.Telemetry;
 
 namespace Tienda.Orders;
 
 /// <summary>Forgets idempotency keys older than 24 hours, a portion at a time, every ten minutes. Several workers may.</summary>
-public sealed partial class KeyPurge(NpgsqlDataSource database, TimeProvider time, ILogger<KeyPurge> logger) : BackgroundService
+public sealed partial class KeyPurge(NpgsqlDataSource database, QueryFigures queries, TimeProvider time, ILogger<KeyPurge> logger)
+    : BackgroundService
 {
     private const int Portion = 5_000;
 
@@ -17,13 +19,13 @@ public sealed partial class KeyPurge(NpgsqlDataSource database, TimeProvider tim
         for (var last = Portion; last == Portion; purged += last)
         {
             // Skipped rows are being purged by somebody else, or forgotten by a request that uses the key again.
-            await using var command = database.CreateCommand(
+            await using var command = database.Statement(
                 """
                 DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
                     SELECT ctid FROM idempotency_keys WHERE created_at <= now() - interval '24 hours'
                     ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED))
                 """).With(Portion);
-            last = await command.ExecuteNonQueryAsync(ct);
+            last = await command.ChangeAsync(ct);
         }
 
         return purged;
@@ -31,6 +33,7 @@ public sealed partial class KeyPurge(NpgsqlDataSource database, TimeProvider tim
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        DatabaseUse.Begin(queries);
         while (!stoppingToken.IsCancellationRequested)
         {
             try

@@ -25,7 +25,7 @@ public static class OrderBatch
     public static async Task<List<Outcome<Order>?>> PlaceAsync(
         NpgsqlConnection connection, CacheChanges changes, IReadOnlyList<WaitingOrder> orders, bool exclusive, CancellationToken ct)
     {
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         AddStatement(batch, orders, exclusive);
         return await changes.RunAsync(
             batch,

@@ -13,7 +13,8 @@ namespace Tienda.Orders;
 /// somebody else holds is tried again after a pause, and the others go on meanwhile.
 /// </summary>
 public sealed partial class OrderLane(
-    NpgsqlDataSource database, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ILogger logger) : IDisposable
+    NpgsqlDataSource database, CacheChanges changes, OrderMetrics metrics, QueryFigures queries, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     /// <summary>Orders that may wait; at the speed of one small machine, less than a second's worth.</summary>
     public const int Capacity = 2048;
@@ -109,7 +110,9 @@ public sealed partial class OrderLane(
             {
                 batch.Add(order);
                 lines += order.Items.Count;
-                metrics.NoteWait(time.GetElapsedTime(order.Since));
+                var waited = time.GetElapsedTime(order.Since);
+                order.Use?.NoteWait(waited);
+                metrics.NoteWait(waited);
             }
         }
     }
@@ -120,8 +123,7 @@ public sealed partial class OrderLane(
         using var span = StartSpan(batch);
         try
         {
-            await using var connection = await database.OpenConnectionAsync();
-            var outcomes = await OrderBatch.PlaceAsync(connection, changes, batch, exclusive, CancellationToken.None);
+            var outcomes = await AskAsync(batch, exclusive);
             metrics.NoteBatch(batch.Count);
             Answer(batch, outcomes, exclusive);
         }
@@ -149,6 +151,24 @@ public sealed partial class OrderLane(
         var traced = batch.Where(order => order.Span is not null).Select(order => order.Span!.Value).ToList();
         return traced.Count == 0 ? null : Tracing.Source.StartActivity(
             "place_orders", ActivityKind.Internal, traced[0], links: traced.Skip(1).Select(span => new ActivityLink(span)));
+    }
+
+    // Each of the requests has waited for all of the round trip.
+    private async Task<List<Outcome<Order>?>> AskAsync(IReadOnlyList<WaitingOrder> batch, bool exclusive)
+    {
+        var use = DatabaseUse.Begin(queries, () => string.Join(", ", batch.Select(order => order.Use?.RequestId)));
+        try
+        {
+            await using var connection = await database.BorrowAsync(CancellationToken.None);
+            return await OrderBatch.PlaceAsync(connection, changes, batch, exclusive, CancellationToken.None);
+        }
+        finally
+        {
+            foreach (var order in batch)
+            {
+                order.Use?.NoteShared(use);
+            }
+        }
     }
 
     private void Answer(IReadOnlyList<WaitingOrder> batch, List<Outcome<Order>?> outcomes, bool exclusive)

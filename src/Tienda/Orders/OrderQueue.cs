@@ -16,12 +16,13 @@ public sealed class OrderQueue : BackgroundService
     private readonly TimeProvider _time;
 
     public OrderQueue(
-        Settings settings, CacheChanges changes, OrderMetrics metrics, TimeProvider time, ConnectionPools pools, ILoggerFactory logs)
+        Settings settings, CacheChanges changes, OrderMetrics metrics, QueryFigures queries, TimeProvider time, ConnectionPools pools,
+        ILoggerFactory logs)
     {
         // One lane: more of them would need each other's products.
         var connection = Database.CreateOrderLane(settings, logs);
         pools.Add(connection);
-        _lane = new OrderLane(connection, changes, metrics, time, logs.CreateLogger<OrderLane>());
+        _lane = new OrderLane(connection, changes, metrics, queries, time, logs.CreateLogger<OrderLane>());
         _patience = TimeSpan.FromSeconds(settings.PoolTimeoutSeconds);
         (_metrics, _time) = (metrics, time);
         metrics.ObserveQueue(() => Length);

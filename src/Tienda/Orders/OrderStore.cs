@@ -45,17 +45,17 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
 
     public async Task<Order?> FindAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         AddFind(batch, id);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         return await ReadFoundAsync(reader, ct) is { } order && (confinedTo ?? order.ClientId) == order.ClientId ? order : null;
     }
 
     /// <summary>Changes the fields that were sent. Canceling gives the stock back.</summary>
     public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, Actor writer, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
         {
             return default;
@@ -66,7 +66,7 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
             return refusal;
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         // The order's own row first: it locks a new address, which comes before the products.
         batch.Then(
             """
@@ -108,8 +108,8 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>Deletes an order that is PENDING, whose stock is given back, or CANCELED, and that never had a bill.</summary>
     public async Task<Outcome<LockedOrder>> DeleteAsync(long id, Actor writer, CancellationToken ct)
     {
-        await using var connection = await database.OpenConnectionAsync(ct);
-        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
         if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
         {
             return default;
@@ -126,7 +126,7 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
             return new OrderRefusal.WrongState($"Order {id} was billed, and bills are kept; cancel it instead.");
         }
 
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         if (order.Status == OrderStatus.Pending)
         {
             OrderStock.GiveBack(batch, id);
@@ -141,9 +141,9 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
 
     private static async Task<LockedOrder?> LockAsync(NpgsqlConnection connection, long id, Actor writer, CancellationToken ct)
     {
-        await using var batch = connection.CreateBatch();
+        await using var batch = connection.Batch();
         LockedOrder.Lock(batch, "$1", id, writer);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         return await LockedOrder.ReadAsync(reader, ct);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -34,6 +35,9 @@ public sealed class WaitingOrder
 
     /// <summary>The span of its request, if that is traced.</summary>
     public ActivityContext? Span { get; } = Activity.Current is { Recorded: true } span ? span.Context : null;
+
+    /// <summary>What its request has asked of the database.</summary>
+    public DatabaseUse? Use { get; } = DatabaseUse.Current;
 
     public Task<Outcome<Order>> Answer => _answer.Task;
 

@@ -94,7 +94,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
     {
         fill.Shows(CacheTag.Catalog);
         fill.Shows(CacheTag.Product(id));
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         fill.AddTo(batch);
         batch.Then($"SELECT {Columns} FROM products WHERE id_key = $1 AND (active OR $2)").With(id).With(inactiveToo);
         var product = await batch.FirstAsync(Read, fill, ct);
@@ -108,7 +108,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
 
     public async Task<Product> CreateAsync(CreateProductRequest request, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(
             $"""
             INSERT INTO products (name, description, sku, price, stock, category_id, active)

@@ -49,7 +49,7 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
 
     public async Task<Review?> FindAsync(long id, CancellationToken ct)
     {
-        await using var command = database.CreateCommand($"SELECT {Columns} FROM reviews WHERE id_key = $1").With(id);
+        await using var command = database.Statement($"SELECT {Columns} FROM reviews WHERE id_key = $1").With(id);
         return await command.FirstAsync(Read, ct);
     }
 
@@ -59,7 +59,7 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
     /// </summary>
     public async Task<Review> CreateAsync(CreateReviewRequest request, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then("SELECT FROM clients WHERE id_key = $1 FOR KEY SHARE").With(request.ClientId);
         batch.Then("SELECT FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(request.ProductId);
         batch.Then($"INSERT INTO reviews (product_id, client_id, rating, comment) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
@@ -82,7 +82,7 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>Changes the fields that were sent, or answers null if there is no such review.</summary>
     public async Task<ReviewChange?> UpdateAsync(long id, UpdateReviewRequest request, long? confinedTo, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(LockProduct).With(id);
         batch.Then(
             $"""
@@ -128,7 +128,7 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>Deletes a review; false if there is none.</summary>
     public async Task<bool> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(LockProduct).With(id);
         batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2) RETURNING id_key").With(id).With(confinedTo);
         return await changes.RunAsync(

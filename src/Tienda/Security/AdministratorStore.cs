@@ -8,8 +8,8 @@ public sealed class AdministratorStore(NpgsqlDataSource database)
 {
     public async Task<bool> AnyAsync(CancellationToken ct)
     {
-        await using var command = database.CreateCommand("SELECT EXISTS (SELECT FROM clients WHERE administrator)");
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
+        await using var command = database.Statement("SELECT EXISTS (SELECT FROM clients WHERE administrator)");
+        return await command.ValueAsync<bool>(ct);
     }
 
     /// <summary>
@@ -18,7 +18,7 @@ public sealed class AdministratorStore(NpgsqlDataSource database)
     /// </summary>
     public async Task CreateFirstAsync(string email, string passwordHash, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then("SELECT pg_advisory_xact_lock(hashtext('administrators'))");
         batch.Then(
             """
@@ -27,18 +27,18 @@ public sealed class AdministratorStore(NpgsqlDataSource database)
             ON CONFLICT (lower(email)) DO UPDATE SET password_hash = excluded.password_hash, administrator = true
             """).With(email).With(passwordHash);
         EndSessions(batch, email);
-        await batch.ExecuteNonQueryAsync(ct);
+        await batch.ChangeAsync(ct);
     }
 
     /// <summary>Gives or takes the role; false if there is no such client.</summary>
     public async Task<bool> SetAsync(string email, bool administrator, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then("UPDATE clients SET administrator = $2 WHERE lower(email) = lower($1) AND deleted_at IS NULL")
             .With(email).With(administrator);
         // The role stands in access tokens and in what refreshing answers; with the sessions, it is gone once the last token expires.
         EndSessions(batch, email);
-        await batch.ExecuteNonQueryAsync(ct);
+        await batch.ChangeAsync(ct);
         return batch.BatchCommands[0].RecordsAffected == 1;
     }
 

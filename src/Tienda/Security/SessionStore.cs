@@ -25,7 +25,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
 
     public async Task<Account?> FindAccountAsync(string email, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Statement(
             $"SELECT {Columns} FROM clients c WHERE lower(c.email) = lower($1) AND c.deleted_at IS NULL").With(email);
         return await command.FirstAsync(Read, ct);
     }
@@ -35,7 +35,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
     /// <param name="betterHash">A stronger hash of the same password to keep from now on, or null.</param>
     public async Task<bool> OpenAsync(Account account, string? betterHash, RefreshToken token, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         if (betterHash is not null)
         {
             batch.Then("UPDATE clients SET password_hash = $3 WHERE id_key = $1 AND password_hash = $2 AND deleted_at IS NULL")
@@ -55,7 +55,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
             DELETE FROM sessions WHERE client_id = $1 AND (expires_at < now() OR id_key NOT IN (
                 SELECT id_key FROM sessions WHERE client_id = $1 ORDER BY expires_at DESC LIMIT {MostPerClient}))
             """).With(account.Client.IdKey);
-        await batch.ExecuteNonQueryAsync(ct);
+        await batch.ChangeAsync(ct);
         return opened.RecordsAffected == 1;
     }
 
@@ -65,7 +65,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
     /// </summary>
     public async Task<Account?> RenewAsync(RefreshToken shown, RefreshToken next, CancellationToken ct)
     {
-        await using var batch = database.CreateBatch();
+        await using var batch = database.Batch();
         batch.Then(
             $"""
             UPDATE sessions s SET secret_hash = $3, expires_at = now() + interval '{LifetimeDays} days'
@@ -74,15 +74,15 @@ public sealed class SessionStore(NpgsqlDataSource database)
             RETURNING {Columns}
             """).With(shown.Session).With(shown.SecretHash).With(next.SecretHash);
         batch.Then("DELETE FROM sessions WHERE id_key = $1 AND secret_hash <> $2").With(shown.Session).With(next.SecretHash);
-        await using var reader = await batch.ExecuteReaderAsync(ct);
+        await using var reader = await batch.ReadAsync(ct);
         return await reader.ReadAsync(ct) ? Read(reader) : null;
     }
 
     /// <summary>Ends a session, also for an older secret of it.</summary>
     public async Task CloseAsync(RefreshToken shown, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("DELETE FROM sessions WHERE id_key = $1").With(shown.Session);
-        await command.ExecuteNonQueryAsync(ct);
+        await using var command = database.Statement("DELETE FROM sessions WHERE id_key = $1").With(shown.Session);
+        await command.ChangeAsync(ct);
     }
 
     /// <summary>Adds to a batch what ends every session of a client.</summary>

@@ -1,62 +1,75 @@
+using System.Text;
+
 namespace Tienda.Telemetry;
 
 /// <summary>
-/// Takes lines for standard output from any number of threads, and writes what has gathered a moment later, in one piece: a line costs its
+/// Takes lines for standard output from any number of threads, and writes what has gathered a moment later, in one go: a line costs its
 /// bytes and no thread has to be woken for it. If whoever reads the output does not keep up, lines are dropped and counted rather than
-/// requests held up.
+/// requests held up. When the process ends, also by an exception that nobody has caught, what is left is written.
 /// </summary>
 public sealed class LogLines : IDisposable
 {
-    private const int Most = 8 * 1024 * 1024;
+    private const int MostOfRequests = 8 * 1024 * 1024;
+
+    // What is more important than an ordinary request finds room where those no longer do.
+    private const int Most = MostOfRequests + (1024 * 1024);
+
+    private const int Usual = 64 * 1024;
+
+    // Bytes that a pipe takes in one piece (PIPE_BUF): workers who write to the same one do not get into each other's lines.
+    private const int Piece = 4096;
 
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
 
+    // Nobody may read the output any more, and the process shall end all the same.
+    private static readonly TimeSpan LastPatience = TimeSpan.FromSeconds(2);
+
     private readonly Stream _output;
+    private readonly bool _isJson;
+    private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _something = new(0);
     private readonly ManualResetEventSlim _ends = new();
     private readonly Thread _writer;
-    private byte[] _filling = new byte[64 * 1024];
-    private byte[] _writing = new byte[64 * 1024];
+    private byte[] _filling = new byte[Usual];
+    private byte[] _writing = new byte[Usual];
     private int _length;
     private long _dropped;
-    private long _droppedInAll;
+    private long _droppedBefore;
 
-    public LogLines() : this(Console.OpenStandardOutput())
+    /// <param name="isJson">The form of what is said of dropped lines.</param>
+    public LogLines(Stream output, bool isJson, TimeProvider time)
     {
-    }
-
-    internal LogLines(Stream output)
-    {
-        _output = output;
-        _writer = new Thread(WriteAll) { IsBackground = true, Name = "request log" };
+        (_output, _isJson, _time) = (output, isJson, time);
+        _writer = new Thread(WriteAll) { IsBackground = true, Name = "log" };
         _writer.Start();
+        AppDomain.CurrentDomain.UnhandledException += WriteLast;
+        AppDomain.CurrentDomain.ProcessExit += WriteLast;
     }
 
-    /// <summary>Lines that were dropped since the start.</summary>
-    public long Dropped => Volatile.Read(ref _droppedInAll);
+    /// <summary>Lines that nobody will ever see, since the start.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
 
-    /// <param name="line">In UTF-8, with its line break.</param>
-    public void Write(ReadOnlySpan<byte> line)
+    /// <param name="lines">One or more in UTF-8, each with its line break.</param>
+    public void Write(ReadOnlySpan<byte> lines, bool isImportant = false)
     {
         bool isFirst;
         lock (_gate)
         {
-            if (_length + line.Length > Most)
+            if (_length + lines.Length > (isImportant ? Most : MostOfRequests))
             {
-                _dropped++;
-                _droppedInAll++;
+                _dropped += lines.Count((byte)'\n');
                 return;
             }
 
-            if (_length + line.Length > _filling.Length)
+            if (_length + lines.Length > _filling.Length)
             {
-                Array.Resize(ref _filling, Math.Min(Most, Math.Max(2 * _filling.Length, _length + line.Length)));
+                Array.Resize(ref _filling, Math.Min(Most, Math.Max(2 * _filling.Length, _length + lines.Length)));
             }
 
-            line.CopyTo(_filling.AsSpan(_length));
+            lines.CopyTo(_filling.AsSpan(_length));
             isFirst = _length == 0;
-            _length += line.Length;
+            _length += lines.Length;
         }
 
         if (isFirst)
@@ -68,20 +81,40 @@ public sealed class LogLines : IDisposable
     /// <summary>Writes what is left.</summary>
     public void Dispose()
     {
+        AppDomain.CurrentDomain.UnhandledException -= WriteLast;
+        AppDomain.CurrentDomain.ProcessExit -= WriteLast;
+        if (End())
+        {
+            _something.Dispose();
+            _ends.Dispose();
+        }
+    }
+
+    private void WriteLast(object? sender, EventArgs e) => End();
+
+    private bool End()
+    {
         _ends.Set();
         _something.Release();
-        _writer.Join();
-        _something.Dispose();
-        _ends.Dispose();
+        return _writer.Join(LastPatience);
     }
 
     private void WriteAll()
     {
-        while (!_ends.IsSet)
+        try
         {
-            _something.Wait();
-            _ends.Wait(Gathering);
+            while (!_ends.IsSet)
+            {
+                _something.Wait();
+                _ends.Wait(Gathering);
+                WriteGathered();
+            }
+
             WriteGathered();
+        }
+        catch (Exception gone) when (gone is IOException or ObjectDisposedException)
+        {
+            // Nobody reads the output any more; the shop goes on.
         }
     }
 
@@ -93,22 +126,47 @@ public sealed class LogLines : IDisposable
         {
             (_filling, _writing) = (_writing, _filling);
             (length, _length) = (_length, 0);
-            (dropped, _dropped) = (_dropped, 0);
+            (dropped, _droppedBefore) = (_dropped - _droppedBefore, _dropped);
         }
 
-        try
+        for (var rest = _writing.AsSpan(0, length); rest.Length > 0;)
         {
-            _output.Write(_writing.AsSpan(0, length));
-            if (dropped > 0)
-            {
-                _output.Write(System.Text.Encoding.UTF8.GetBytes($"WARNING - {dropped} lines of the request log were dropped.\n"));
-            }
+            var piece = rest[..LengthOfPiece(rest)];
+            _output.Write(piece);
+            rest = rest[piece.Length..];
+        }
 
-            _output.Flush();
-        }
-        catch (IOException)
+        if (dropped > 0)
         {
-            // Nobody reads the output any more; the shop goes on.
+            _output.Write(SayDropped(dropped));
         }
+
+        _output.Flush();
+        if (_writing.Length > Usual)
+        {
+            _writing = new byte[Usual];
+        }
+    }
+
+    /// <summary>Of as many lines as fit, or of the first one.</summary>
+    private static int LengthOfPiece(ReadOnlySpan<byte> lines)
+    {
+        if (lines.Length <= Piece)
+        {
+            return lines.Length;
+        }
+
+        var end = lines[..Piece].LastIndexOf((byte)'\n');
+        end = end >= 0 ? end : lines.IndexOf((byte)'\n');
+        return end >= 0 ? end + 1 : lines.Length;
+    }
+
+    private byte[] SayDropped(long dropped)
+    {
+        var now = _time.GetUtcNow();
+        var message = $"{dropped} lines of the log were dropped: they came faster than the output takes them.";
+        return Encoding.UTF8.GetBytes(_isJson
+            ? $$"""{"timestamp":"{{now:O}}","level":"Warning","category":"{{RequestLines.Category}}","message":"{{message}}"}""" + "\n"
+            : $"{now:yyyy-MM-dd HH:mm:ss} - WARNING - {message}\n");
     }
 }

@@ -98,8 +98,8 @@ public sealed class RequestFigures
         return route.Length > 1 ? route.TrimEnd('/') : route;
     }
 
-    // What a client makes up must not become a series.
-    private static string KnownMethod(string method) =>
+    /// <summary>What a client makes up must not become a series.</summary>
+    public static string KnownMethod(string method) =>
         HttpMethods.IsGet(method) || HttpMethods.IsPost(method) || HttpMethods.IsPatch(method) || HttpMethods.IsPut(method)
         || HttpMethods.IsDelete(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method)
             ? HttpMethods.GetCanonicalizedValue(method)

@@ -1,17 +1,21 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
-using System.Text.Json;
 using Tienda.Hosting;
 
 namespace Tienda.Telemetry;
 
+/// <summary>A request as it came.</summary>
+/// <param name="Path">As <see cref="LoggedPath"/> shows it.</param>
+/// <param name="Since">The timestamp of its arrival.</param>
+public readonly record struct LoggedRequest(string Id, string Method, string Path, IPAddress? Client, long Since);
+
 /// <summary>
 /// Gives every request its id, counts it, and writes it to the log: as two lines of text, one when it comes and one when it is answered,
-/// or as one JSON object when it is answered. ACCESS_LOG switches the lines, whatever the level of the other ones.
+/// or as one JSON object when it is answered. ACCESS_LOG switches these lines, whatever the level of the other ones; what failed or was
+/// slow is logged in any case, with what it asked of the database.
 /// </summary>
-public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigures figures, Settings settings, TimeProvider time)
+public sealed class RequestLog
 {
     /// <summary>In: an id of the client's, if it is a plain token. Out: the id under which the request is logged.</summary>
     public const string IdHeader = "X-Request-ID";
@@ -19,14 +23,31 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
     private const int LongestRequestId = 128;
     private const int NewIdLength = 12;
 
-    // The longest path, each of its bytes escaped, and the rest of the line.
-    private const int LongestLine = (3 * ShopServer.MaximumRequestLineBytes) + 1024;
-
     private static long _lastId = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
-    private readonly LogTime _time = new(time);
-    private readonly bool _writesText = settings.AccessLog && !settings.JsonLogs;
-    private readonly bool _writesJson = settings.AccessLog && settings.JsonLogs;
+    private readonly RequestDelegate _next;
+    private readonly LogLines _lines;
+    private readonly RequestFigures _figures;
+    private readonly RequestLines _form;
+    private readonly LogTime _time;
+    private readonly bool _writesText;
+    private readonly bool _writesJson;
+    private readonly bool _isJson;
+    private readonly bool _warns;
+    private readonly bool _tellsErrors;
+    private readonly long _slow;
+
+    public RequestLog(RequestDelegate next, LogLines lines, RequestFigures figures, Settings settings, TimeProvider time)
+    {
+        (_next, _lines, _figures, _time) = (next, lines, figures, new LogTime(time));
+        _form = new RequestLines(settings, time);
+        _isJson = settings.JsonLogs;
+        _writesText = settings.AccessLog && !_isJson;
+        _writesJson = settings.AccessLog && _isJson;
+        _warns = settings.LogLevel <= LogLevel.Warning;
+        _tellsErrors = settings.LogLevel <= LogLevel.Error;
+        _slow = settings.Log.SlowRequestMs * Stopwatch.Frequency / 1000;
+    }
 
     public Task InvokeAsync(HttpContext context)
     {
@@ -34,22 +55,31 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
         context.TraceIdentifier = id = IsSane(id) ? id : NewId();
         context.Response.Headers[IdHeader] = id;
         var request = new LoggedRequest(
-            id, context.Request.Method, LoggedPath(context.Request.Path), context.Connection.RemoteIpAddress, Stopwatch.GetTimestamp());
+            id, context.Request.Method, LoggedPath.Of(context.Request.Path), context.Connection.RemoteIpAddress, Stopwatch.GetTimestamp());
         return _writesText ? RunWithTextAsync(context, request) : RunAsync(context, request);
     }
 
     private async Task RunAsync(HttpContext context, LoggedRequest request)
     {
+        var body = _writesJson ? CountedBody.Of(context) : null;
         try
         {
-            await next(context);
+            await _next(context);
         }
         finally
         {
             var duration = Count(context, request);
-            if (_writesJson)
+            var level = LevelOf(context, duration);
+            if (_isJson && (_writesJson || level > LogLevel.Information))
             {
-                WriteJson(context, request, duration);
+                var line = new Utf8Line(RequestLines.Longest);
+                _form.AppendJson(ref line, context, request, duration, level, body);
+                _lines.Write(line.Written, level > LogLevel.Information);
+                line.Dispose();
+            }
+            else if (level > LogLevel.Information)
+            {
+                WriteRemark(context, request, duration, level);
             }
         }
     }
@@ -57,23 +87,23 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
     // An answer that nobody had to wait for is logged together with its request, in one piece.
     private Task RunWithTextAsync(HttpContext context, LoggedRequest request)
     {
-        var line = new Utf8Line(2 * LongestLine);
+        var line = new Utf8Line(2 * RequestLines.Longest);
         var now = _time.Now();
-        AppendCame(ref line, request, now);
+        RequestLines.AppendCame(ref line, request, now);
         var (answering, isDone) = (Task.CompletedTask, true);
         try
         {
-            answering = next(context);
+            answering = _next(context);
             isDone = answering.IsCompleted;
         }
         finally
         {
             if (isDone)
             {
-                AppendAnswered(ref line, context, request, now, Count(context, request));
+                AppendAnswered(ref line, context, request, now);
             }
 
-            lines.Write(line.Written);
+            _lines.Write(line.Written);
             line.Dispose();
         }
 
@@ -88,87 +118,56 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
         }
         finally
         {
-            var line = new Utf8Line(LongestLine);
-            AppendAnswered(ref line, context, request, _time.Now(), Count(context, request));
-            lines.Write(line.Written);
+            var line = new Utf8Line(RequestLines.Longest);
+            AppendAnswered(ref line, context, request, _time.Now());
+            _lines.Write(line.Written);
             line.Dispose();
         }
     }
 
-    /// <returns>How long the request took, in milliseconds.</returns>
-    private double Count(HttpContext context, LoggedRequest request)
+    private void AppendAnswered(ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now)
+    {
+        var duration = Count(context, request);
+        RequestLines.AppendAnswered(ref line, context, request, now, duration);
+        if (LevelOf(context, duration) is > LogLevel.Information and var level)
+        {
+            WriteRemark(context, request, duration, level);
+        }
+    }
+
+    private void WriteRemark(HttpContext context, LoggedRequest request, long duration, LogLevel level)
+    {
+        var line = new Utf8Line(RequestLines.Longest);
+        _form.AppendRemark(ref line, context, request, _time.Now(), duration, level);
+        _lines.Write(line.Written, isImportant: true);
+        line.Dispose();
+    }
+
+    /// <returns>How long the request took, in ticks of <see cref="Stopwatch"/>.</returns>
+    private long Count(HttpContext context, LoggedRequest request)
     {
         var duration = Stopwatch.GetTimestamp() - request.Since;
-        figures.Note(context, duration);
-        return 1000.0 * duration / Stopwatch.Frequency;
+        _figures.Note(context, duration);
+        return duration;
     }
 
-    private static void AppendCame(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> now)
+    /// <summary>Information unless it is worth a line of its own, and LOG_LEVEL lets that through.</summary>
+    private LogLevel LevelOf(HttpContext context, long duration)
     {
-        AppendStart(ref line, request, now, "] → "u8);
-        line.Append(" (client: "u8);
-        if (request.Client is { } client)
+        var status = context.Response.StatusCode;
+        if (status < StatusCodes.Status500InternalServerError && duration <= _slow)
         {
-            line.Append(client, "");
-        }
-        else
-        {
-            line.Append("-"u8);
+            return LogLevel.Information;
         }
 
-        line.Append(")\n"u8);
-    }
-
-    private static void AppendAnswered(
-        ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now, double milliseconds)
-    {
-        AppendStart(ref line, request, now, "] ← "u8);
-        line.Append(" - "u8);
-        line.Append(context.Response.StatusCode, "");
-        line.Append(" ("u8);
-        line.AppendTenths((long)Math.Round(milliseconds * 10));
-        line.Append("ms)\n"u8);
-    }
-
-    private static void AppendStart(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> now, ReadOnlySpan<byte> direction)
-    {
-        line.Append(now);
-        line.Append(" - ["u8);
-        line.Append(request.Id);
-        line.Append(direction);
-        line.Append(request.Method);
-        line.Append(" "u8);
-        line.Append(request.Path);
-    }
-
-    private void WriteJson(HttpContext context, LoggedRequest request, double milliseconds)
-    {
-        var line = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(line))
-        {
-            json.WriteStartObject();
-            json.WriteString("timestamp", time.GetUtcNow());
-            json.WriteString("level", nameof(LogLevel.Information));
-            json.WriteString("category", "Tienda.Requests");
-            json.WriteString("request_id", request.Id);
-            json.WriteString("method", request.Method);
-            json.WriteString("path", request.Path);
-            json.WriteString("client", request.Client?.ToString());
-            json.WriteNumber("status", context.Response.StatusCode);
-            json.WriteNumber("duration_ms", Math.Round(milliseconds, 1));
-            json.WriteEndObject();
-        }
-
-        line.Write("\n"u8);
-        lines.Write(line.WrittenSpan);
+        // Who is not available says so, and to whom it is only a matter of time.
+        var level = status is >= 500 and not StatusCodes.Status503ServiceUnavailable ? LogLevel.Error : LogLevel.Warning;
+        return (level == LogLevel.Error ? _tellsErrors : _warns) ? level : LogLevel.Information;
     }
 
     // What comes from outside goes into logs and headers, so only plain tokens are taken over.
     private static bool IsSane(string id) =>
         id.Length is > 0 and <= LongestRequestId && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
-
-    // Escaped as in a URL: a line break in it would begin a log line of the client's own.
-    internal static string LoggedPath(PathString path) => path.HasValue ? path.ToUriComponent() : "/";
 
     // One after the other from a random place among 2^60, so that ids of several processes do not meet either.
     private static string NewId() => string.Create(NewIdLength, Interlocked.Increment(ref _lastId), static (text, id) =>
@@ -179,6 +178,4 @@ public sealed class RequestLog(RequestDelegate next, LogLines lines, RequestFigu
             id >>= 5;
         }
     });
-
-    private readonly record struct LoggedRequest(string Id, string Method, string Path, IPAddress? Client, long Since);
 }

@@ -6,7 +6,7 @@ public sealed class ClientTests(ShopApp shop)
     public async Task A_client_is_found_at_its_location_without_the_password()
     {
         var email = Given.Email();
-        var sent = new { name = "José", lastname = "Núñez", email, telephone = "+34600123456", password = "correct horse" };
+        var sent = new { name = "José", lastname = "Núñez", email, telephone = "+34600123456", password = Given.Password };
         using var response = await shop.Http.PostAsync("/clients", sent);
 
         var client = await shop.Http.GetJsonAsync(response.Headers.Location!.ToString());
@@ -30,7 +30,7 @@ public sealed class ClientTests(ShopApp shop)
             .ShouldBeAsync(422);
 
         Assert.Equal("1234567", (string)reached["telephone"]!);
-        Assert.Equal(("Eva", "Prueba", "1234567"), ((string)renamed["name"]!, (string)renamed["lastname"]!, (string)renamed["telephone"]!));
+        Assert.Equal(("Eva", Given.Lastname, "1234567"), ((string)renamed["name"]!, (string)renamed["lastname"]!, (string)renamed["telephone"]!));
         Assert.Null(unreachable["telephone"]);
         Assert.Equal(["email", "name", "password"], refused.Errors().Keys.Order());
     }

@@ -1,9 +1,11 @@
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Tienda.Http;
+using Tienda.Telemetry;
 
 namespace Tienda.ApiTests.Contract;
 
@@ -13,6 +15,9 @@ public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
     private WebApplication _app = null!;
 
     public PostgresWire Wire { get; private set; } = null!;
+
+    /// <summary>Of every request what it asked of the database.</summary>
+    public CapturedLog Log { get; } = new();
 
     public HttpClient Http { get; private set; } = null!;
 
@@ -24,7 +29,9 @@ public sealed class CountedShop(ShopApp shop) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         Wire = new PostgresWire(shop.Postgres.Server("shop").Host);
-        (_app, Http) = await ShopApp.OpenShopAsync(shop.Postgres.Server("shop") with { Host = Wire.Host });
+        (_app, Http) = await ShopApp.OpenShopAsync(
+            shop.Postgres.Server("shop") with { Host = Wire.Host },
+            s => s with { JsonLogs = true, Log = new LogSettings { SlowRequestMs = 0, Output = Log.Output } });
     }
 
     public async ValueTask DisposeAsync()
@@ -88,7 +95,10 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
         using var response = await SendAsync(example);
 
         Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
-        Assert.InRange(counted.Wire.TakeRoundTrips(), NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
+        var roundTrips = counted.Wire.TakeRoundTrips();
+        Assert.InRange(roundTrips, NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
+        var logged = (await counted.Log.LinesWithAsync($"\"request_id\":\"{response.Headers.GetValues("X-Request-ID").Single()}\""))[0];
+        Assert.Equal(NeedsNoDatabase.Contains(operation) ? 0 : roundTrips, (int?)JsonNode.Parse(logged)!["db_round_trips"] ?? 0);
     }
 
     [Theory]

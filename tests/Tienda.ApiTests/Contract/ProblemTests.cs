@@ -122,7 +122,7 @@ public sealed partial class ProblemTests(ShopApp shop)
         {
             Port = 0,
             Postgres = nowhere,
-            AccessLog = false,
+            Log = new Tienda.Telemetry.LogSettings { Output = ShopOutput.Stream },
             JwtSecret = new string('x', 32),
             DataFolder = Path.Combine(shop.Postgres.Server("shop").Host, Guid.NewGuid().ToString()),
         });

@@ -12,9 +12,10 @@ public sealed partial class TiendaProgram : IAsyncDisposable
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly bool _isSearched;
     private readonly TaskCompletionSource<Uri> _url = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private TiendaProgram(Process process) => _process = process;
+    private TiendaProgram(Process process, bool isSearched) => (_process, _isSearched) = (process, isSearched);
 
     /// <summary>The number of its process.</summary>
     public int Id => _process.Id;
@@ -95,14 +96,16 @@ public sealed partial class TiendaProgram : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
-        start.Environment["JWT_SECRET"] = "a secret of the tests, long enough";
+        start.Environment["JWT_SECRET"] = ShopApp.JwtSecret;
         start.Environment["ADMIN_API_KEY"] = ShopApp.AdminApiKey;
         foreach (var (name, value) in settings ?? [])
         {
             start.Environment[name] = value;
         }
 
-        var program = new TiendaProgram(Process.Start(start)!);
+        // These answer the operator who has asked, and are no log.
+        var answers = command.Contains("administrators") || command.Contains("config");
+        var program = new TiendaProgram(Process.Start(start)!, isSearched: !answers);
         program._process.OutputDataReceived += (_, line) => program.Note(line.Data);
         program._process.ErrorDataReceived += (_, line) => program.Note(line.Data);
         program._process.BeginOutputReadLine();
@@ -118,6 +121,11 @@ public sealed partial class TiendaProgram : IAsyncDisposable
         lock (_output)
         {
             _output.AppendLine(line);
+        }
+
+        if (_isSearched && line is not null)
+        {
+            ShopOutput.Search(line);
         }
 
         // In the banner, or in the line that stands for it in JSON logs.

@@ -32,6 +32,8 @@ public sealed class CommandTests(ShopApp shop)
         Assert.Contains("UVICORN_WORKERS=4 # .env.production", lines);
         Assert.Contains("DB_MAX_OVERFLOW=100 # default", lines);
         Assert.Contains("LOG_FORMAT=text # default", lines);
+        Assert.Contains("HOST=127.0.0.1 # default", lines);
+        Assert.Contains("TRUSTED_PROXIES=127.0.0.0/8,::1/128 # default", lines);
         Assert.Contains("POSTGRES_PASSWORD=… # .env.production", lines);
         Assert.Contains("JWT_SECRET=… # environment", lines);
         Assert.Equal(lines.Where(line => line.Length > 0).Select(line => line.Split('=')[0]).Distinct().Count(), lines.Count(line => line.Length > 0));

@@ -1,3 +1,4 @@
+using Tienda.ApiTests.Data;
 using Tienda.Hosting;
 
 namespace Tienda.ApiTests.Hosting;
@@ -14,12 +15,13 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
     public void The_guides_commands_find_what_they_name()
     {
         Assert.Equal(stack.FromRoot, stack.FromDeploy);
+        Assert.Equal(stack.FromRoot, stack.FromVariable);
         Assert.Equal(
             ["api", "grafana", "migrate", "nginx", "postgres", "prometheus", "redis", "secrets"],
             stack.Services.Select(service => service.Key).Order());
         Assert.Equal("ecommerce_postgres_prod", (string?)stack.Services["postgres"]!["container_name"]);
         Assert.Equal("ecommerce_redis_prod", (string?)stack.Services["redis"]!["container_name"]);
-        Assert.Contains("127.0.0.1:8000:80/tcp", stack.WordsOf("nginx", "ports"));
+        Assert.Contains("127.0.0.1:8000:8000/tcp", stack.WordsOf("nginx", "ports"));
     }
 
     [Fact]
@@ -45,6 +47,24 @@ public sealed class ComposeTests(ComposedShop stack) : IClassFixture<ComposedSho
             (string)stack.Networks["front"]!["ipam"]!["config"]![0]!["subnet"]!, settings.FrontDoor.TrustedProxies.Single().ToString());
         var stop = TimeSpan.FromSeconds(int.Parse(((string)stack.Services["api"]!["stop_grace_period"]!).TrimEnd('s'), null));
         Assert.True(stop > TimeSpan.FromSeconds(settings.ShutdownTimeoutSeconds));
+    }
+
+    [Fact]
+    public async Task A_password_in_single_quotes_is_the_same_to_compose_and_to_the_shop()
+    {
+        const string password = "pa$word #1 $HOME";
+        await using var folder = new ShopFolder();
+        var line = $"POSTGRES_PASSWORD='{password}'";
+        await File.WriteAllTextAsync(Path.Combine(folder.Path, ".env.production"), line, TestContext.Current.CancellationToken);
+        await Shell.RunAsync(Repository.Root, $"cp -r deploy '{folder.Path}/deploy'");
+
+        var read = ComposedShop.Yaml(await Shell.RunAsync(
+            Path.Combine(folder.Path, "deploy"), "docker-compose -f docker-compose.production.yaml config"));
+        // Printed as a compose file, in which $$ is one.
+        Assert.All(["api", "postgres"], service => Assert.Equal(
+            password.Replace("$", "$$", StringComparison.Ordinal),
+            (string)read["services"]![service]!["environment"]!["POSTGRES_PASSWORD"]!));
+        Assert.Equal(password, EnvironmentFile.Parse(line)["POSTGRES_PASSWORD"]);
     }
 
     [Fact]

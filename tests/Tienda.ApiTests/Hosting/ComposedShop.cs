@@ -18,6 +18,9 @@ public sealed class ComposedShop : IAsyncLifetime
     /// <summary>As the guide's command reads it word for word, in the folder of the file.</summary>
     public string FromDeploy { get; private set; } = "";
 
+    /// <summary>As the guide's command reads it that names no file, where COMPOSE_FILE does.</summary>
+    public string FromVariable { get; private set; } = "";
+
     public JsonObject Services { get; private set; } = [];
 
     public JsonObject Networks { get; private set; } = [];
@@ -31,6 +34,7 @@ public sealed class ComposedShop : IAsyncLifetime
         await Shell.RunAsync(Repository.Root, $"cp -r deploy '{Root}/deploy'");
         FromRoot = await Shell.RunAsync(Root, "docker-compose -f deploy/docker-compose.production.yaml --env-file .env.production config");
         FromDeploy = await Shell.RunAsync(Path.Combine(Root, "deploy"), "docker-compose -f docker-compose.production.yaml config");
+        FromVariable = await Shell.RunAsync(Root, "COMPOSE_FILE=deploy/docker-compose.production.yaml docker-compose config");
         var stack = Yaml(FromRoot);
         Services = stack["services"]!.AsObject();
         Networks = stack["networks"]!.AsObject();

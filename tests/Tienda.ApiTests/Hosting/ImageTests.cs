@@ -89,7 +89,7 @@ public sealed class ImageTests(ShopApp shop, ImageBuild image) : IClassFixture<I
         string[] program =
         [
             "env", "-i", "PATH=/nowhere", .. Reaching(server),
-            "JWT_SECRET=a secret of the tests, long enough", "ADMIN_API_KEY=" + ShopApp.AdminApiKey,
+            "JWT_SECRET=" + ShopApp.JwtSecret, "ADMIN_API_KEY=" + ShopApp.AdminApiKey,
             Path.Combine(image.RootOf("build"), "self-contained/tienda"),
         ];
         await using (var migrate = TiendaProgram.StartCommand(folder.Path, [.. program, "migrate"]))

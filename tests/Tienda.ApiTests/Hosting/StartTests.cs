@@ -84,11 +84,14 @@ public sealed class StartTests(ShopApp shop)
         other.Start();
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
 
-        await using var program = TiendaProgram.Start(
-            folder.Path, ["--port", $"{port}"], External(shop.Postgres.Server("shop")));
+        // A Redis that does not answer either, so that the shop is taken down while it still connects.
+        var settings = External(shop.Postgres.Server("shop"));
+        (settings["REDIS_HOST"], settings["REDIS_PORT"]) = ("127.0.0.1", $"{port}");
+        await using var program = TiendaProgram.Start(folder.Path, ["--port", $"{port}"], settings);
 
         Assert.Equal(1, await program.ExitCodeAsync());
         Assert.Contains($"Port {port} of 127.0.0.1 is in use", program.Output);
+        Assert.DoesNotContain("ERROR", program.Output);
         Assert.DoesNotContain("   at ", program.Output);
     }
 

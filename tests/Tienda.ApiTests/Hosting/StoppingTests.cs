@@ -27,6 +27,23 @@ public sealed class StoppingTests(ShopApp shop)
         Assert.True(broken is null or HttpRequestException, $"{broken}");
     }
 
+    [Fact]
+    public async Task Who_works_alone_and_is_told_to_reload_finishes_what_is_begun_and_ends()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 1);
+        var product = await new Given(own.Http).ProductAsync(stock: 1);
+        await using var held = await own.HoldAsync(product.Id());
+        var slow = own.Http.PatchAsync($"/products/{product.Id()}", new { stock = 7 });
+        await own.LockIsWaitedForAsync();
+
+        await own.Program.SignalAsync("HUP");
+        await Eventually.HoldsAsync(() => !own.Accepts, TimeSpan.FromSeconds(10));
+        await held.DisposeAsync();
+
+        Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
+        Assert.Equal(0, await own.Program.ExitCodeAsync());
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

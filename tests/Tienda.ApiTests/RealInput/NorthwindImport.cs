@@ -81,7 +81,7 @@ public sealed partial class NorthwindImport(Northwind northwind, HttpClient http
             lastname = names[^1],
             email = $"{customer.Id.ToLowerInvariant()}@northwind.example.com",
             telephone = Telephone(customer.Phone),
-            password = "correct horse",
+            password = Given.Password,
         }).ShouldBeAsync(201);
         var (street, number) = StreetAndNumber(customer.Address);
         var address = await http.PostAsync("/addresses", new { street, number, city = customer.City, client_id = client.Id() })

@@ -183,7 +183,7 @@ public sealed class SafeStartTests(ShopApp shop)
         var seen = string.Join('\n', answers) + program.Output;
         string[] secrets =
         [
-            Password, "AQAAAA", "password_hash", ShopApp.AdminApiKey, tokens[0].Split('.')[2], tokens[1], "a secret of the tests",
+            Password, "AQAAAA", "password_hash", ShopApp.AdminApiKey, tokens[0].Split('.')[2], tokens[1], ShopApp.JwtSecret,
         ];
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, seen, StringComparison.Ordinal));
 

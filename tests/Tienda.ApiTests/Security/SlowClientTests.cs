@@ -136,7 +136,7 @@ public sealed class SlowClientTests(ShopApp shop)
             Port = 0,
             Postgres = shop.Postgres.Server("shop"),
             LogLevel = Microsoft.Extensions.Logging.LogLevel.Warning,
-            AccessLog = false,
+            Log = new Tienda.Telemetry.LogSettings { Output = ShopOutput.Stream },
             FrontDoor = door ?? new FrontDoor(),
         });
         adjust(app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits);

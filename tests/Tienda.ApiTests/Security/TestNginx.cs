@@ -5,10 +5,11 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Tienda.ApiTests.Data;
+using Tienda.ApiTests.Hosting;
 
 namespace Tienda.ApiTests.Security;
 
-/// <summary>A real nginx before a shop, set up by the two files of deploy/nginx, in a folder of its own.</summary>
+/// <summary>A real nginx before a shop, set up by the files of deploy/nginx, in a folder of its own.</summary>
 public sealed partial class TestNginx : IAsyncDisposable
 {
     private const string Binary = "/usr/sbin/nginx";
@@ -22,12 +23,16 @@ public sealed partial class TestNginx : IAsyncDisposable
     /// <summary>The address of the TLS block, if it was asked for.</summary>
     public Uri? SecureAddress { get; private set; }
 
-    /// <summary>What nginx presents there.</summary>
+    /// <summary>The address for the machine that runs the containers, if it is set up as in one.</summary>
+    public Uri? InsideAddress { get; private set; }
+
+    /// <summary>What nginx presents at the address of the TLS block.</summary>
     public string CertificatePath => Path.Combine(_folder, "certificate.pem");
 
     /// <param name="shop">Where requests go.</param>
     /// <param name="tls">Whether the TLS block is made live, as the comments say, with a certificate of its own.</param>
-    public static async Task<TestNginx> StartAsync(Uri shop, bool tls = false)
+    /// <param name="stack">The compose file whose nginx it is, or null for one that is installed without containers.</param>
+    public static async Task<TestNginx> StartAsync(Uri shop, bool tls = false, ComposedShop? stack = null)
     {
         var nginx = new TestNginx();
         nginx.Address = new Uri($"http://127.0.0.1:{FreePort()}");
@@ -38,36 +43,54 @@ public sealed partial class TestNginx : IAsyncDisposable
         }
 
         var config = Path.Combine(nginx._folder, "nginx.conf");
-        await File.WriteAllTextAsync(config, nginx.Configuration(shop));
-        nginx._process = Process.Start(new ProcessStartInfo(Binary, ["-c", config, "-p", nginx._folder, "-e", "error.log"]))!;
+        await File.WriteAllTextAsync(config, stack is null ? nginx.Installed(shop) : nginx.Composed(shop, stack));
+        string[] arguments = ["-c", config, "-p", nginx._folder, "-e", "error.log", "-g", "daemon off; master_process off;"];
+        nginx._process = Process.Start(new ProcessStartInfo(Binary, arguments))!;
         await nginx.AwaitAsync();
         return nginx;
     }
 
-    private string Configuration(Uri shop) =>
+    private string Installed(Uri shop) =>
         $$"""
-        daemon off;
-        master_process off;
         pid nginx.pid;
         error_log error.log;
         events { worker_connections 1024; }
         http {
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-            {{OwnConfiguration(shop)}}
+            {{Changed(Read("tienda-upstream.conf"), ("server 127.0.0.1:8000", $"server {shop.Authority}"))}}
+            {{Server(Read("tienda.conf"))}}
         }
         """;
 
-    // The files that an operator installs, on other ports and in another folder.
-    private string OwnConfiguration(Uri shop)
+    private static string Read(string file) => File.ReadAllText(Repository.PathOf($"deploy/nginx/{file}"));
+
+    // The files that compose gives it.
+    private string Composed(Uri shop, ComposedShop stack)
     {
-        var text = File.ReadAllText(Repository.PathOf("deploy/nginx/tienda-upstream.conf"))
-            + File.ReadAllText(Repository.PathOf("deploy/nginx/tienda.conf"));
+        InsideAddress = new Uri($"http://127.0.0.1:{FreePort()}");
+        File.WriteAllText(
+            Path.Combine(_folder, "tienda-listen.conf"),
+            Changed(Mounted("/etc/nginx/tienda-listen.conf"), ("listen 8000;", $"listen {InsideAddress.Authority};")));
+        File.WriteAllText(Path.Combine(_folder, "tienda.conf"), Server(Mounted("/etc/nginx/tienda.conf")));
+        return Changed(
+            Mounted("/etc/nginx/nginx.conf"),
+            ("server api:8000 resolve", $"server {shop.Authority}"),
+            ("/tmp/", _folder + "/"),
+            ("/etc/nginx/", _folder + "/"),
+            ("/dev/stderr", "error.log"));
+
+        string Mounted(string path) => File.ReadAllText(stack.Mounted("nginx", path));
+    }
+
+    // As an operator installs it, on other ports and in another folder.
+    private string Server(string text)
+    {
         List<(string Installed, string Here)> changes =
         [
-            ("server 127.0.0.1:8000", $"server {shop.Authority}"),
             ("    listen 80;", $"    listen {Address.Authority};"),
             ("    listen [::]:80;", ""),
             ("/var/log/nginx/", ""),
+            ("/etc/nginx/", _folder + "/"),
         ];
         if (SecureAddress is not null)
         {
@@ -78,10 +101,16 @@ public sealed partial class TestNginx : IAsyncDisposable
                 ("    listen [::]:443 ssl http2;", ""),
                 ("/etc/letsencrypt/live/shop.example/fullchain.pem", CertificatePath),
                 ("/etc/letsencrypt/live/shop.example/privkey.pem", KeyPath),
+                ("$server_port = 80", $"$server_port = {Address.Port}"),
                 ("https://$host$request_uri", $"https://{SecureAddress.Authority}$request_uri"),
             ]);
         }
 
+        return Changed(text, [.. changes]);
+    }
+
+    private static string Changed(string text, params ReadOnlySpan<(string Installed, string Here)> changes)
+    {
         foreach (var (installed, here) in changes)
         {
             Assert.Contains(installed, text, StringComparison.Ordinal);

@@ -149,7 +149,7 @@ public sealed class MetricsTests(ShopApp shop, MeteredShop metered) : IClassFixt
         Assert.InRange(report.Sum("tienda_database_latency_seconds"), 0.000001m, 2);
         Assert.InRange(report.Sum("tienda_redis_latency_seconds"), 0.000001m, 1);
         Assert.True(report.Sum("db_client_operation_duration_seconds", "_count{", "redis") > 0);
-        Assert.True(report.Sum("db_client_operation_duration_seconds", "_count{", "\"tienda\"", "postgresql") > 0);
+        Assert.True(report.Sum("db_client_operation_duration_seconds", "_count{", "db_query_summary=\"", "postgresql") > 0);
         Assert.Equal(0, report.Sum("db_client_connection_npgsql_timeouts_total"));
         // Each is counted for the account and for the address.
         Assert.Equal(1, report.Sum("tienda_rate_limit_requests_total", "wrong-passwords", "limited"));

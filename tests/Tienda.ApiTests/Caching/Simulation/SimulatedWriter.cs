@@ -10,7 +10,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
 {
     private readonly SimulatedProcess _process;
     private readonly NpgsqlConnection _connection;
-    private readonly NpgsqlTransaction _transaction;
+    private readonly Transaction _transaction;
     private readonly CacheChange _change;
     private readonly Dice _dice;
     private readonly int _products;
@@ -25,7 +25,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
     private Dictionary<long, long>? _versionsAtSavepoint;
     private string? _incarnation;
 
-    private SimulatedWriter(SimulatedProcess process, NpgsqlConnection connection, NpgsqlTransaction transaction, Dice dice, int products)
+    private SimulatedWriter(SimulatedProcess process, NpgsqlConnection connection, Transaction transaction, Dice dice, int products)
     {
         (_process, _connection, _transaction, _dice, _products) = (process, connection, transaction, dice, products);
         _change = process.Changes.Begin();
@@ -37,7 +37,7 @@ public sealed class SimulatedWriter : IAsyncDisposable
     public static async Task<SimulatedWriter> BeginAsync(SimulatedProcess process, NpgsqlDataSource connections, Dice dice, int products)
     {
         var connection = await connections.OpenConnectionAsync();
-        var transaction = await connection.BeginTransactionAsync();
+        var transaction = await connection.BeginAsync(CancellationToken.None);
         // One hand moves all writers: one that waited for another would wait for ever.
         await using var command = new NpgsqlCommand("SET LOCAL lock_timeout = '1s'", connection);
         await command.ExecuteNonQueryAsync();
@@ -175,9 +175,9 @@ public sealed class SimulatedWriter : IAsyncDisposable
     }
 
     /// <summary>Commits, but the process ends before it knows.</summary>
-    public Task CommitUnseenAsync() => _transaction.CommitAsync();
+    public Task CommitUnseenAsync() => _transaction.CommitAsync(CancellationToken.None);
 
-    public Task RollBackAsync() => _transaction.RollbackAsync();
+    public Task RollBackAsync() => _transaction.DisposeAsync().AsTask();
 
     public bool IsOf(SimulatedProcess process) => process == _process;
 

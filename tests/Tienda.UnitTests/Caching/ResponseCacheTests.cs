@@ -15,7 +15,7 @@ public sealed class ResponseCacheTests
         var (time, settings) = (new TestTime(), new Settings());
         using var meters = new TestMeters();
         var metrics = new CacheMetrics(meters);
-        await using var redis = new RedisServer(settings, time, NullLogger<RedisServer>.Instance);
+        await using var redis = new RedisServer(settings, new RedisMetrics(meters), time, NullLogger<RedisServer>.Instance);
         var (memory, clock, log) = (new AnswerMemory(settings, metrics), new CacheClock(time), Snapshot.Parse("10:10:"));
         var cache = new ResponseCache(memory, new RedisLevel(redis, settings, time), clock, metrics, settings, TimeProvider.System);
         Assert.True(clock.Take(new LogPoll(null, "one", log, 0, []), time.GetTimestamp()));

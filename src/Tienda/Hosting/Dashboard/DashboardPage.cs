@@ -42,7 +42,9 @@ public static class DashboardPage
         var dashboard = routes.MapGroup(Path).ExcludeFromDescription();
         dashboard.MapGet("/", (HttpContext context) => Give(context, files["index.html"])).WithName("GetDashboard").ForAnyoneUnasked();
         dashboard.MapGet("/{file}", Results<FileContentHttpResult, Problem> (string file, HttpContext context) =>
-            files.TryGetValue(file, out var found) ? Give(context, found) : new Problem(ProblemType.NotFound, $"The dashboard has no {file}."))
+            files.TryGetValue(file, out var found)
+                ? Give(context, found)
+                : new Problem(ProblemType.NotFound, $"The dashboard has no {file}."))
             .ForAnyoneUnasked();
         // The same as /metrics, which proxies close to everybody for good reason; administrators may come through them.
         dashboard.MapGet("/metrics", ShopMetrics.Scrape).ForAdministrators();

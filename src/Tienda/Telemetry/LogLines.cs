@@ -33,6 +33,7 @@ public sealed class LogLines : IDisposable
     private readonly Thread _writer;
     private byte[] _filling = new byte[Usual];
     private byte[] _writing = new byte[Usual];
+    private bool _isDisposed;
     private int _length;
     private long _dropped;
     private long _droppedBefore;
@@ -83,7 +84,7 @@ public sealed class LogLines : IDisposable
     {
         AppDomain.CurrentDomain.UnhandledException -= WriteLast;
         AppDomain.CurrentDomain.ProcessExit -= WriteLast;
-        if (End())
+        if (!Interlocked.Exchange(ref _isDisposed, true) && End())
         {
             _something.Dispose();
             _ends.Dispose();

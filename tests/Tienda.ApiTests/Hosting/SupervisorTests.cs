@@ -12,15 +12,15 @@ namespace Tienda.ApiTests.Hosting;
 [Collection(nameof(SupervisorTests))]
 public sealed partial class SupervisorTests(ShopApp shop)
 {
-    // Of a worker, from the kill of the one before to its first answer.
-    // Noticed at once; the rest is the start of a process: runtime, compiling, pools, the first look at the log.
-    private static readonly TimeSpan Replacement = TimeSpan.FromSeconds(4);
+    // A second beyond what any process of the shop takes to start on this machine: its runtime, compiling, the first look at the log.
+    private static readonly TimeSpan Replacement = TimeSpan.FromSeconds(1);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task A_killed_worker_is_replaced_as_soon_as_another_one_has_started()
     {
+        var start = await StartAsync();
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 4);
         var times = new List<double>();
         // Each once: one that ends within ten seconds of its start is not followed at once the second time.
@@ -35,8 +35,17 @@ public sealed partial class SupervisorTests(ShopApp shop)
         times.Sort();
         TestReport.Tell(string.Create(
             CultureInfo.InvariantCulture,
-            $"a killed worker is replaced in {times[times.Count / 2]:F0} ms (median of {times.Count}; longest {times[^1]:F0} ms)"));
-        Assert.True(times[times.Count / 2] < Replacement.TotalMilliseconds, string.Join(", ", times));
+            $"a killed worker is replaced in {times[times.Count / 2]:F0} ms (median of {times.Count}; longest {times[^1]:F0} ms); "
+            + $"a shop starts in {start.TotalMilliseconds:F0} ms"));
+        Assert.True(times[times.Count / 2] < (start + Replacement).TotalMilliseconds, $"{start}, {string.Join(", ", times)}");
+    }
+
+    /// <summary>How long a shop of one process takes until it listens.</summary>
+    private async Task<TimeSpan> StartAsync()
+    {
+        var began = Stopwatch.GetTimestamp();
+        await using var alone = await SupervisedShop.OpenAsync(shop, workers: 1);
+        return Stopwatch.GetElapsedTime(began);
     }
 
     [Fact]

@@ -90,5 +90,16 @@ mutant "a column beside the stock is overlooked" InvalidationTests Data/Migratio
     '(a.stock_version, a.rating_count, a.updated_at) IS NOT DISTINCT FROM (b.stock_version + 1, b.rating_count, b.updated_at)' \
     '(a.stock_version, a.rating_count) IS NOT DISTINCT FROM (b.stock_version + 1, b.rating_count)'
 
+mutant "an e-mail in a path is logged" SecretsInLogsTests Telemetry/LoggedPath.cs \
+    "!text.Contains('@', StringComparison.Ordinal) && " '' " && !word.Contains('@', StringComparison.Ordinal)" ''
+mutant "the commit of a transaction is not counted" EveryOperationTests Data/Transaction.cs \
+    'RoundTrip.Begin(name.Commit)' 'null'
+mutant "only the first order of a batch is charged the round trip" RequestFactsTests Orders/OrderLane.cs \
+    'foreach (var order in batch)
+            {
+                order.Use?.NoteShared(use);' 'foreach (var order in batch.Take(1))
+            {
+                order.Use?.NoteShared(use);'
+
 [ -n "$only_check" ] || echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

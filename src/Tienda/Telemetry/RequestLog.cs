@@ -77,7 +77,7 @@ public sealed class RequestLog
                 _lines.Write(line.Written, level > LogLevel.Information);
                 line.Dispose();
             }
-            else if (level > LogLevel.Information)
+            else if (!_isJson)
             {
                 WriteRemark(context, request, duration, level);
             }
@@ -98,13 +98,18 @@ public sealed class RequestLog
         }
         finally
         {
+            var duration = isDone ? Count(context, request) : 0;
             if (isDone)
             {
-                AppendAnswered(ref line, context, request, now);
+                RequestLines.AppendAnswered(ref line, context, request, now, duration);
             }
 
             _lines.Write(line.Written);
             line.Dispose();
+            if (isDone)
+            {
+                WriteRemark(context, request, duration, LevelOf(context, duration));
+            }
         }
 
         return isDone ? answering : RunOnAsync(answering, context, request);
@@ -118,25 +123,22 @@ public sealed class RequestLog
         }
         finally
         {
+            var duration = Count(context, request);
             var line = new Utf8Line(RequestLines.Longest);
-            AppendAnswered(ref line, context, request, _time.Now());
+            RequestLines.AppendAnswered(ref line, context, request, _time.Now(), duration);
             _lines.Write(line.Written);
             line.Dispose();
-        }
-    }
-
-    private void AppendAnswered(ref Utf8Line line, HttpContext context, LoggedRequest request, ReadOnlySpan<byte> now)
-    {
-        var duration = Count(context, request);
-        RequestLines.AppendAnswered(ref line, context, request, now, duration);
-        if (LevelOf(context, duration) is > LogLevel.Information and var level)
-        {
-            WriteRemark(context, request, duration, level);
+            WriteRemark(context, request, duration, LevelOf(context, duration));
         }
     }
 
     private void WriteRemark(HttpContext context, LoggedRequest request, long duration, LogLevel level)
     {
+        if (level <= LogLevel.Information)
+        {
+            return;
+        }
+
         var line = new Utf8Line(RequestLines.Longest);
         _form.AppendRemark(ref line, context, request, _time.Now(), duration, level);
         _lines.Write(line.Written, isImportant: true);

@@ -33,10 +33,11 @@ public sealed class DashboardFilesTests(ShopApp shop)
     [Fact]
     public async Task The_library_is_the_one_that_its_maintainer_published()
     {
-        foreach (var line in await File.ReadAllLinesAsync(Repository.PathOf("src/Tienda/Hosting/Dashboard/page/vendor/uplot/SHA256SUMS"), Ct))
+        var folder = Repository.PathOf("src/Tienda/Hosting/Dashboard/page/vendor/uplot");
+        foreach (var line in await File.ReadAllLinesAsync(Path.Combine(folder, "SHA256SUMS"), Ct))
         {
             var (hash, name) = (line.Split("  ")[0], line.Split("  ")[1]);
-            var file = await File.ReadAllBytesAsync(Repository.PathOf($"src/Tienda/Hosting/Dashboard/page/vendor/uplot/{name}"), Ct);
+            var file = await File.ReadAllBytesAsync(Path.Combine(folder, name), Ct);
             Assert.Equal(hash, Convert.ToHexStringLower(SHA256.HashData(file)));
             if (name != "LICENSE")
             {

@@ -20,7 +20,8 @@ public sealed class DashboardShop(ShopApp shop) : IAsyncLifetime
     {
         var browser = LaunchAsync();
         _redis = await TestRedis.StartAsync();
-        Shop = await SupervisedShop.OpenAsync(shop, Workers, new(_redis.Settings) { ["ADMIN_EMAIL"] = Email, ["ADMIN_PASSWORD"] = Password });
+        var settings = new Dictionary<string, string>(_redis.Settings) { ["ADMIN_EMAIL"] = Email, ["ADMIN_PASSWORD"] = Password };
+        Shop = await SupervisedShop.OpenAsync(shop, Workers, settings);
         Browser = await browser;
     }
 

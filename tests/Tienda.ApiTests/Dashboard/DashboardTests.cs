@@ -9,7 +9,14 @@ namespace Tienda.ApiTests.Dashboard;
 /// <summary>The dashboard in a real browser, by clicks and keys.</summary>
 public sealed class DashboardTests(ShopApp shop, DashboardShop looked) : IClassFixture<DashboardShop>
 {
-    private static readonly ViewPortOptions Phone = new() { Width = 390, Height = 844, IsMobile = true, HasTouch = true, DeviceScaleFactor = 2 };
+    private static readonly ViewPortOptions Phone = new()
+    {
+        Width = 390,
+        Height = 844,
+        IsMobile = true,
+        HasTouch = true,
+        DeviceScaleFactor = 2,
+    };
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -70,7 +77,8 @@ public sealed class DashboardTests(ShopApp shop, DashboardShop looked) : IClassF
         await visit.SeesAsync("#routes", text => text.Contains("/orders", StringComparison.Ordinal), "/orders");
         var report = await Shop.ReportAsync();
         var buckets = report.Find("http_server_request_duration_seconds")!.Samples
-            .Where(s => s.Key.Contains("_bucket{", StringComparison.Ordinal) && s.Key.Contains("http_route=\"/categories\"", StringComparison.Ordinal))
+            .Where(s => s.Key.Contains("_bucket{", StringComparison.Ordinal))
+            .Where(s => s.Key.Contains("http_route=\"/categories\"", StringComparison.Ordinal))
             .Select(s => (Bound: Bound(s.Key), Count: (double)s.Value)).OrderBy(b => b.Bound).ToList();
         var list = await visit.RouteAsync("GET /categories");
         Assert.Equal((double)anyone.Answered, buckets[^1].Count);
@@ -108,13 +116,15 @@ public sealed class DashboardTests(ShopApp shop, DashboardShop looked) : IClassF
             async () => {
               const { digest, figures, parse, routes } = await import('/dashboard/figures.js');
               const series = (route, status, counts) => ['0.1', '0.2', '1.0', '+Inf'].map((le, i) =>
-                `http_server_request_duration_seconds_bucket{http_request_method="GET",http_response_status_code="${status}",http_route="${route}",le="${le}"} ${counts[i]}`);
+                `http_server_request_duration_seconds_bucket{http_request_method="GET",http_response_status_code="${status}",`
+                + `http_route="${route}",le="${le}"} ${counts[i]}`);
               const text = (...lines) => [...lines.flat(), 'dotnet_process_cpu_time_seconds_total 1', '# EOF', ''].join('\n');
               const before = digest(parse(text(series('/a', 200, [5, 5, 5, 5]), series('/dashboard/metrics', 200, [1, 1, 1, 1]))), 100);
               const after = digest(parse(text(series('/a', 200, [15, 25, 25, 25]), series('/b\\"\\\\', 503, [0, 0, 0, 5]),
                 series('/dashboard/metrics', 200, [9, 9, 9, 9]))), 110);
               const f = figures(after, before);
-              return [f.rps, f.errorRate, f.p50, f.p95, f.hitRate, f.pool, ...routes(after, before).map(r => `${r.name} ${r.count} ${r.errors}`)].join('|');
+              const rows = routes(after, before).map(r => `${r.name} ${r.count} ${r.errors}`);
+              return [f.rps, f.errorRate, f.p50, f.p95, f.hitRate, f.pool, ...rows].join('|');
             }
             """);
 
@@ -199,7 +209,8 @@ public sealed class DashboardTests(ShopApp shop, DashboardShop looked) : IClassF
     // What is shown has three digits or so.
     private static void AssertNear(double seconds, string shown)
     {
-        var value = double.Parse(shown.Split(' ')[0], CultureInfo.InvariantCulture) / (shown.EndsWith("ms", StringComparison.Ordinal) ? 1000 : 1);
+        var unit = shown.EndsWith("ms", StringComparison.Ordinal) ? 1000 : 1;
+        var value = double.Parse(shown.Split(' ')[0], CultureInfo.InvariantCulture) / unit;
         Assert.InRange(value, seconds - 0.00001 - (seconds * 0.01), seconds + 0.00001 + (seconds * 0.01));
     }
 }

@@ -59,7 +59,8 @@ public sealed class DashboardVisit : IAsyncDisposable
     public Task<string> TextAsync(string selector) => Page.EvaluateFunctionAsync<string>(
         "s => { const e = document.querySelector(s); return e && e.checkVisibility() ? e.innerText : ''; }", selector);
 
-    public Task SeesAsync(string selector, string text) => SeesAsync(selector, shown => shown.Contains(text, StringComparison.Ordinal), text);
+    public Task SeesAsync(string selector, string text) =>
+        SeesAsync(selector, shown => shown.Contains(text, StringComparison.Ordinal), text);
 
     public async Task SeesAsync(string selector, Func<string, bool> isRight, string expected)
     {

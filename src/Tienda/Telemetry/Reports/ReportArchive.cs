@@ -119,7 +119,14 @@ public sealed partial class ReportArchive : IDisposable
             if (Folder is { } folder)
             {
                 Folder = null;
-                Directory.Delete(folder, recursive: true);
+                try
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+                catch (IOException)
+                {
+                    // A worker that had to be killed has written just now; the next supervisor removes it.
+                }
             }
         }
     }

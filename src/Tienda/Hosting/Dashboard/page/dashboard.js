@@ -46,7 +46,9 @@ async function watch() {
       }
 
       if (ENDED.has(refusal.status)) {
-        askWho(refusal.status === 403 ? 'This account is not an administrator’s.' : history.latest ? 'Your session has ended: sign in again.' : 'The shop does not know this key.');
+        askWho(refusal.status === 403 ? 'This account is not an administrator’s.'
+          : history.latest ? 'Your session has ended: sign in again.'
+          : 'The shop does not know this key.');
         return;
       }
 
@@ -153,8 +155,10 @@ function showRoutes() {
   $('routes').replaceChildren(...rows.map((row) => {
     const [method, ...route] = row.name.split(' ');
     const p95 = quantile(0.95, row.buckets);
-    const cells = [count(row.count), percent(row.count / all), duration(quantile(0.5, row.buckets)), duration(p95), count(row.refused), count(row.errors)];
-    const line = make('tr', {}, make('th', { scope: 'row' }, make('span', { className: 'method', textContent: method }), ` ${route.join(' ')}`),
+    const times = [duration(quantile(0.5, row.buckets)), duration(p95)];
+    const cells = [count(row.count), percent(row.count / all), ...times, count(row.refused), count(row.errors)];
+    const name = make('th', { scope: 'row' }, make('span', { className: 'method', textContent: method }), ` ${route.join(' ')}`);
+    const line = make('tr', {}, name,
       ...cells.map((textContent) => make('td', { className: 'number', textContent })));
     line.children[4].classList.add(p95 < 0.2 ? 'fine' : p95 < 0.5 ? 'warning' : 'critical');
     line.children[6].classList.toggle('critical', row.errors > 0);
@@ -166,7 +170,7 @@ function showRoutes() {
 }
 
 function showTrouble(refusal, wait) {
-  const reason = refusal.status === 0 || refusal.status === undefined ? refusal.message : `The shop answered ${refusal.status}: ${refusal.message}`;
+  const reason = refusal.status ? `The shop answered ${refusal.status}: ${refusal.message}` : refusal.message;
   const asOf = history.latest ? ' What you see is old.' : '';
   $('trouble-text').textContent = `${reason}${asOf} Next try in ${wait} seconds.`;
   $('trouble').hidden = false;

@@ -2,8 +2,10 @@
 
 export const count = (v) => (v === null || v === undefined ? '–' : v >= 1e7 ? `${round(v / 1e6)}M` : round(v));
 export const rate = (v) => (v === null || v === undefined ? '–' : v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2));
-export const percent = (v) => (v === null || v === undefined ? '–' : `${v > 0 && v < 0.1 ? (v * 100).toFixed(2) : (v * 100).toFixed(1)} %`);
-export const bytes = (v) => (v === null || v === undefined ? '–' : v >= 2 ** 30 ? `${(v / 2 ** 30).toFixed(2)} GiB` : `${(v / 2 ** 20).toFixed(0)} MiB`);
+export const percent = (v) => (v === null || v === undefined ? '–' : `${(v * 100).toFixed(v > 0 && v < 0.1 ? 2 : 1)} %`);
+export const bytes = (v) => (v === null || v === undefined ? '–'
+  : v >= 2 ** 30 ? `${(v / 2 ** 30).toFixed(2)} GiB`
+  : `${(v / 2 ** 20).toFixed(0)} MiB`);
 export const duration = (v) => (v === null || v === undefined ? '–'
   : v >= 1 ? `${v.toFixed(2)} s`
   : v >= 0.1 ? `${(v * 1000).toFixed(0)} ms`
@@ -37,14 +39,17 @@ export const stateOf = (target, value) => (value === null || value === undefined
 export function facts(f) {
   const up = (value, latency, absent, down) => (value === null ? [absent, 'none', '']
     : value > 0 ? ['up', 'good', latency === null ? '' : `answers in ${duration(latency)}`] : ['down', down, 'does not answer']);
-  const also = (...parts) => parts.filter(Boolean).join(', ');
+  const workers = [f.silent > 0 && `${f.silent} silent`, f.restarts > 0 && `${f.restarts} died so far`].filter(Boolean).join(', ');
+  const refused = f.refusedOrders > 0;
   return [
     ['PostgreSQL', ...up(f.database, f.databaseLatency, '–', 'critical')],
     ['Redis', ...up(f.redis, f.redisLatency, 'not used', 'warning')],
-    ['Workers', count(f.workers), f.silent > 0 ? 'critical' : 'good', also(f.silent > 0 && `${f.silent} silent`, f.restarts > 0 && `${f.restarts} died so far`) || 'all of them report'],
+    ['Workers', count(f.workers), f.silent > 0 ? 'critical' : 'good', workers || 'all of them report'],
     ['Requests under way', count(f.active), 'none', 'at this moment'],
-    ['Orders waiting', count(f.queue), f.refusedOrders > 0 ? 'critical' : 'none', f.refusedOrders > 0 ? `${rate(f.refusedOrders)} refused per second` : `${rate(f.orders)} placed per second`],
-    ['Database connections', `${f.used} of ${count(f.most)}`, f.waiting > 0 ? 'warning' : 'none', f.waiting > 0 ? `${f.waiting} requests wait for one` : 'in use'],
+    ['Orders waiting', count(f.queue), refused ? 'critical' : 'none',
+      refused ? `${rate(f.refusedOrders)} refused per second` : `${rate(f.orders)} placed per second`],
+    ['Database connections', `${f.used} of ${count(f.most)}`, f.waiting > 0 ? 'warning' : 'none',
+      f.waiting > 0 ? `${f.waiting} requests wait for one` : 'in use'],
     ['Over the rate limit', rate(f.limited), 'none', 'refused per second'],
     ['Log lines lost', count(f.dropped), f.dropped > 0 ? 'warning' : 'none', 'since the start'],
   ];

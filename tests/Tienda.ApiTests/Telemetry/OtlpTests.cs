@@ -32,16 +32,16 @@ public sealed class OtlpTests(ShopApp shop)
             await sender.Http.GottenAsync("/categories?limit=1").ShouldBeAsync(200);
         }
 
-        // What it has missed is in what it is sent afterwards.
+        // What it has missed is in what it is sent afterwards, which may be an older figure first: one that was refused is sent again.
         collector.SetAway(false);
-        await Eventually.HoldsAsync(() => collector.Metrics.Any(metric => metric.Name == Requests));
+        await Eventually.HoldsAsync(() => Sent().Any(metric => PointOf(metric)?.Number(4) == 7));
 
-        var sent = collector.Metrics.Last(metric => metric.Name == Requests);
+        var sent = Sent().First(metric => PointOf(metric)?.Number(4) == 7);
         var histogram = sent.Data.Messages(9).Single();
-        var point = histogram.Messages(1).Single(point => point.Attributes(9).GetValueOrDefault("http.route") == "/categories");
+        var point = PointOf(sent)!;
         Assert.Equal(("s", 2UL), (sent.Unit, histogram.Number(2)));
         Assert.Equal(("GET", "200"), (point.Attributes(9)["http.request.method"], point.Attributes(9)["http.response.status_code"]));
-        Assert.Equal((7UL, 7UL), (point.Number(4), point.Packed(6).Aggregate((one, other) => one + other)));
+        Assert.Equal(7UL, point.Packed(6).Aggregate((one, other) => one + other));
         Assert.Equal(point.Packed(6).Count, point.Packed(7).Count + 1);
         Assert.InRange(point.Real(5), 0.0001, 60);
         Assert.InRange(point.Number(3) - point.Number(2), 1UL, 600_000_000_000UL);
@@ -53,6 +53,11 @@ public sealed class OtlpTests(ShopApp shop)
         // Looked at once in five seconds.
         await Eventually.HoldsAsync(() => collector.Metrics.Any(metric => metric.Name == "tienda.database.up"));
         Assert.Empty(collector.Spans);
+
+        IEnumerable<ReceivedMetric> Sent() => collector.Metrics.Where(metric => metric.Name == Requests);
+
+        static ProtobufReader? PointOf(ReceivedMetric metric) =>
+            metric.Data.Messages(9).Single().Messages(1).SingleOrDefault(point => point.Attributes(9).GetValueOrDefault("http.route") == "/categories");
     }
 
     [Fact]

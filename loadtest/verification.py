@@ -60,7 +60,8 @@ def _faults(shop: Shop) -> Iterator[tuple[str, str]]:
 def _lost_orders(shop: Shop) -> Iterator[tuple[str, str]]:
     """Orders that were acknowledged and are not there, or not as they were acknowledged."""
     orders = list(shop.orders.values())[-SAMPLE:]
-    for order, kept in zip(orders, Pool(AT_ONCE).map(lambda order: shop.ask("GET", f"/orders/{order['id_key']}"), orders), strict=True):
+    found = Pool(AT_ONCE).map(lambda order: shop.ask("GET", f"/orders/{order['id_key']}"), orders)
+    for order, kept in zip(orders, found, strict=True):
         try:
             check_order(kept, order["client_id"], order["items"])
         except Wrong as wrong:

@@ -1,0 +1,1 @@
+"""What load_test.py is made of."""

@@ -1,0 +1,118 @@
+"""What all users have in common."""
+
+import itertools
+import random
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from locust import FastHttpUser, between
+
+from loadtest import settings
+from loadtest.accounts import Buyer
+from loadtest.answers import Body, parse, problem
+from loadtest.shop import Shop
+
+Check = Callable[[Body], None]
+
+# An access token is renewed when it has so many seconds left, each buyer's at another moment, so that not all are renewed at once.
+RENEWED_BEFORE = (60, 420)
+
+
+def pause(least: float, most: float) -> Callable[["ShopUser"], float]:
+    """Seconds between two requests of a user, times --pauses."""
+    usual = between(least, most)
+    return lambda user: settings.pauses() * usual(user)
+
+
+def every(count: int) -> Callable[[], bool]:
+    """Says yes to the first who asks and to every so-manieth after that: what is done sometimes is also done in a short run."""
+    calls = itertools.count()
+    return lambda: next(calls) % count == 0
+
+
+# FastHttpUser, with the interface of HttpUser: that one takes several times the processor time for a request, and the load test may have to
+# share its two cores with the shop.
+class ShopUser(FastHttpUser):
+    """Somebody with an address of their own, who looks at every answer."""
+
+    abstract = True
+    wait_time = pause(1, 3)
+    network_timeout = connection_timeout = 30.0
+
+    # Whether it acts as a buyer who is signed in.
+    buys: ClassVar[bool] = False
+    shop: ClassVar[Shop | None] = None
+    _numbers: ClassVar[Any] = itertools.count()
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        assert ShopUser.shop
+        self.books: Shop = ShopUser.shop
+        number = next(ShopUser._numbers)
+        self.address = self.books.address(number)
+        self.link = ""
+        self.renewed_before = random.uniform(*RENEWED_BEFORE)
+        if self.buys:
+            self.buyer: Buyer = self.books.buyers.of_user(number)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        *,
+        name: str | None = None,
+        status: int = 200,
+        check: Check | None = None,
+        refusals: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Body:
+        """The body of an answer that is as it should be, else None; then Locust has a failure.
+
+        check raises Wrong. refusals are types of problems that are in order here, each with the name that it is counted under; the body is
+        then the problem.
+        """
+        sent = {"X-Forwarded-For": self.address, **(headers or {})}
+        with self.client.request(method, path, name=name or path, json=body, headers=sent, catch_response=True) as answer:
+            if answer.status_code == 0:
+                # No answer: leaving the block reports the error of the connection.
+                return None
+            if answer.status_code != status:
+                return self._refused(answer, refusals or {})
+            value = parse(answer.text) if answer.text else None
+            self.link = answer.headers.get("Link") or ""
+            if check:
+                check(value)
+            answer.success()
+            return value
+        return None
+
+    def get(self, path: str, name: str | None = None, check: Check | None = None, as_buyer: bool = False) -> Body:
+        return self.ask("GET", path, name=name, check=check, headers=self.credentials() if as_buyer else None)
+
+    def credentials(self) -> dict[str, str]:
+        """The buyer's token, renewed in time."""
+        with self.buyer.renewing:
+            if time.time() > self.buyer.good_until - self.renewed_before:
+                renewed = self.ask("POST", "/auth/refresh", {"refresh_token": self.buyer.refresh_token})
+                if renewed:
+                    self.buyer.take(renewed)
+        return {"Authorization": f"Bearer {self.buyer.access_token}"}
+
+    def some_product(self) -> Body:
+        """One of the first products of the shop, as it was when the test began."""
+        return random.choice(self.books.products)
+
+    def _refused(self, answer: Any, refusals: dict[str, str]) -> Body:
+        kind = None
+        if "problem+json" in (answer.headers.get("Content-Type") or ""):
+            body = parse(answer.text)
+            kind = refusals.get(body["type"])
+        if kind is None:
+            raise problem(answer.status_code, answer.text, answer.headers.get("RateLimit-Policy"))
+        answer.request_meta["name"] = kind
+        answer.success()
+        return body
+
+

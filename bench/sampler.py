@@ -27,7 +27,7 @@ class Sampler:
         self._thread = threading.Thread(target=self._watch, name="sampler")
         self.samples: list[Sample] = []
         self.failed_looks = 0
-        self.first = self.last = shop.metrics()
+        self._first = shop.metrics()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -36,13 +36,18 @@ class Sampler:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stopped.set()
         self._thread.join()
-        if kind is None:
-            self.last = self._shop.metrics()
+
+    def begin_at(self, moment: float) -> None:
+        """Leaves out what was before a time of day: users who register beforehand are no part of a test."""
+        self.samples = [sample for sample in self.samples if sample["at"] > moment]
+        for sample in self.samples:
+            sample["second"] = round(sample["at"] - moment, 1)
 
     @property
     def hit_rate(self) -> float:
-        """Percent, from the first look to the last."""
-        return hit_rate(self.first, self.last)
+        """Percent of the cacheable reads for which the database was not asked."""
+        reads = sum(sample["reads"] for sample in self.samples)
+        return 100 * (1 - sum(sample["misses"] for sample in self.samples) / reads) if reads else 0.0
 
     def highest(self, name: str) -> float:
         return max((sample[name] for sample in self.samples), default=0.0)
@@ -51,8 +56,8 @@ class Sampler:
         return sum(sample[name] for sample in self.samples) / len(self.samples) if self.samples else 0.0
 
     def _watch(self) -> None:
-        began = before_at = time.monotonic()
-        before = self.first
+        before_at = time.monotonic()
+        before = self._first
         while not self._stopped.wait(max(0.0, before_at + self._pause - time.monotonic())):
             try:
                 now = self._shop.metrics()
@@ -61,7 +66,8 @@ class Sampler:
                 before_at = time.monotonic()
                 continue
             at = time.monotonic()
-            self.samples.append({"second": round(at - began, 1), **_between(before, now, at - before_at), **(self._more() if self._more else {})})
+            sample = {"at": round(time.time(), 1), **_between(before, now, at - before_at)}
+            self.samples.append({**sample, **(self._more() if self._more else {})})
             before, before_at = now, at
 
 
@@ -69,6 +75,7 @@ def _between(before: Metrics, now: Metrics, seconds: float) -> Sample:
     earlier, later = before.request_buckets(), now.request_buckets()
     buckets = {bound: count - earlier.get(bound, 0) for bound, count in later.items()}
     requests = buckets.get(float("inf"), 0)
+    answered = "tienda_cache_reads_total"
     cpu = "dotnet_process_cpu_time_seconds_total"
     return {
         "rate": round(requests / seconds, 1),
@@ -78,5 +85,7 @@ def _between(before: Metrics, now: Metrics, seconds: float) -> Sample:
         "memory_mb": round(now.sum("dotnet_process_memory_working_set_bytes") / 2**20, 1),
         "pool_percent": round(pool_in_use(now), 2),
         "hit_percent": round(hit_rate(before, now), 2),
+        "reads": now.sum(answered) - before.sum(answered),
+        "misses": now.sum(answered, result="miss") - before.sum(answered, result="miss"),
         "connections": now.sum("db_client_connection_count"),
     }

@@ -51,6 +51,7 @@ def run(options: Options) -> Report:
         books = rig.books()
         with Sampler(rig.shop, pause, watch.look) as sampler:
             seen = visit(processes, rig.url, users=users, seconds=seconds, classes=("JourneyUser",), report=options.results / "soak.html")
+        sampler.begin_at(seen.began)
         # What is under way ends; a connection that was lost would go on being in use.
         wait_until(lambda: watch.connections("state <> 'idle'") == 0, "The connections did not come to rest", 30, 0.5)
         left_open, most = watch.connections("state LIKE 'idle in transaction%'"), watch.most()

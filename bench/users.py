@@ -27,6 +27,8 @@ class Visit:
     p95: float
     p99: float
     worst: float
+    # The time of day when the first user began.
+    began: float
     # Seconds, users, requests a second, and p50 and p95 of the last ten seconds.
     history: list[dict[str, float]]
     # By request: how many, p50, p95, p99.
@@ -87,6 +89,7 @@ def _read(prefix: Path, log: Path, report: Path) -> Visit:
         p95=_number(total["95%"]),
         p99=_number(total["99%"]),
         worst=_number(total["Max Response Time"]),
+        began=began,
         history=[
             {
                 "second": _number(row["Timestamp"]) - began,

@@ -4,9 +4,9 @@
 # ./bench.sh orders [RUNS]         orders a second over HTTP, against pgbench placing one order per transaction on the same database
 # ./bench.sh cache [RUNS]          cached answers a second, with log, metrics and rate limit, against bare Kestrel that sends the same bytes
 # ./bench.sh reads [RUNS]          uncached lists, products and searches a second, against pgbench with the same SQL
-# ./bench.sh startup [RUNS]        first start (database made, migrated and seeded) and later starts, each to the first 200; memory when idle
+# ./bench.sh startup [RUNS]        first start (database made and filled) and later starts, each to the first 200; memory when idle
 # ./bench.sh log [RUNS]            CPU of a cached answer without request log, with text and with JSON; what the log alone costs and takes
-# ./bench.sh mix [RUNS]            share of cacheable reads answered without the database, four workers in the guide's mix of reads and orders
+# ./bench.sh mix [RUNS]            share of cacheable reads answered without the database, four workers in the guide's mix
 # ./bench.sh denied [RUNS]         requests a second: refused by the rate limit, counted and answered, and not counted at all
 # ./bench.sh connections           throughput over 1 to 512 connections, directly and through nginx
 # ./bench.sh all                   every one of the above

@@ -82,8 +82,15 @@ def main(words: list[str]) -> int:
     if given.command == "judge":
         return 0 if _judge(Report.from_json(json.loads(Path(given.what).read_text()), bounds), given.ci) else 1
     options = Options(
-        runs=given.runs or (int(given.what) if given.what else None), quick=given.quick, ci=given.ci, publish=given.publish,
-        large=given.large, users=given.users, seconds=given.seconds, minutes=given.minutes, bounds=bounds,
+        runs=given.runs or (int(given.what) if given.what else None),
+        quick=given.quick,
+        ci=given.ci,
+        publish=given.publish,
+        large=given.large,
+        users=given.users,
+        seconds=given.seconds,
+        minutes=given.minutes,
+        bounds=bounds,
     )
     exit_on_signals()
     try:

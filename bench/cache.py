@@ -40,8 +40,10 @@ class _Peers:
         self.shop = shop = Shop(processes, "shop", {"RATE_LIMIT_CALLS": "1000000", "RATE_LIMIT_PERIOD": "1"})
         listed, product = shop.answer(LIST), shop.answer("/products/7")
         body = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n\r\n" + listed.partition(b"\r\n\r\n")[2]
-        bare = {name: start_bare(processes, self._file(name, answer)).url for name, answer in
-                (("bare_list", listed), ("bare_body", body), ("bare_detail", product))}
+        bare = {
+            name: start_bare(processes, self._file(name, answer)).url
+            for name, answer in (("bare_list", listed), ("bare_body", body), ("bare_detail", product))
+        }
         unchanged = {"If-None-Match": _etag(listed)}
         self.rates: dict[str, Callable[[float], float]] = {
             "bare_list": lambda seconds: self._rate(bare["bare_list"], seconds),

@@ -38,5 +38,7 @@ def run(options: Options) -> Report:
     rows = [[str(connections), *(str(series[way, connections]) for way in ways)] for connections in _CONNECTIONS]
     report.table(["connections", *(f"answers/s, {way}" for way in ways)], rows)
     lines = [(way, _CONNECTIONS, [series[way, connections].median for connections in _CONNECTIONS]) for way in ways]
-    plots.draw(report, options.results, "throughput", "A cached list over connections", [("answers/s", lines)], "connections", log_across=True)
+    plots.draw(
+        report, options.results, "throughput", "A cached list over connections", [("answers/s", lines)], "connections", log_across=True
+    )
     return report

@@ -32,9 +32,7 @@ def run(options: Options) -> Report:
         sale = _flash_sale(rig, options.results / "flash-sale.html", users, min(seconds, 20), stock)
         after = rig.books()
         oversold = sum(abs(after[product] - units) for product, units in books.items())
-        noise = send(
-            processes, rig.bare(), users=users, seconds=min(seconds, 60), report=options.results / "noise.html", file=NOISE
-        )
+        noise = send(processes, rig.bare(), users=users, seconds=min(seconds, 60), report=options.results / "noise.html", file=NOISE)
     _tell(report, visit, noise, sampler)
     _judge(report, visit, sampler, users)
     report.target("books", "units that the books lost or made (I1)", oversold, "=", 0, "", CORRECT)
@@ -69,7 +67,13 @@ def _flash_sale(rig: Rig, page: Path, users: int, seconds: float, stock: int) ->
 
 def _tell(report: Report, visit: Visit, noise: Visit, sampler: Sampler) -> None:
     rows = [
-        [who, f"{each.rate:,.1f}", f"{each.requests:,}", str(each.failures), *(f"{ms:.0f}" for ms in (each.p50, each.p95, each.p99, each.worst))]
+        [
+            who,
+            f"{each.rate:,.1f}",
+            f"{each.requests:,}",
+            str(each.failures),
+            *(f"{ms:.0f}" for ms in (each.p50, each.p95, each.p99, each.worst)),
+        ]
         for who, each in (("Tienda", visit), ("bare Kestrel", noise))
     ]
     report.table(["Locust", "requests/s", "requests", "failed", "p50, ms", "p95", "p99", "longest"], rows)

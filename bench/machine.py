@@ -43,6 +43,11 @@ def _memory_gib() -> int:
     return round(int(kibibytes.group(1)) / 2**20) if kibibytes else 0
 
 
+def _dotnet() -> str:
+    runtimes = _says("dotnet", "--list-runtimes").splitlines()
+    return next((line.split()[1] for line in runtimes if line.startswith("Microsoft.AspNetCore.App 10.")), "unknown")
+
+
 def describe() -> dict[str, str | int | float | bool]:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
@@ -53,7 +58,7 @@ def describe() -> dict[str, str | int | float | bool]:
         # What others were doing at that moment.
         "load_before": round(os.getloadavg()[0], 2),
         "kernel": platform.release(),
-        "dotnet": next((line.split()[1] for line in _says("dotnet", "--list-runtimes").splitlines() if "AspNetCore.App 10." in line), "unknown"),
+        "dotnet": _dotnet(),
         "postgresql": _version(str(postgres_program("postgres")), "--version"),
         "redis": _version("redis-server", "--version"),
         "nginx": _version("/usr/sbin/nginx", "-v"),
@@ -66,7 +71,8 @@ def describe() -> dict[str, str | int | float | bool]:
 
 def sentence(machine: dict[str, str | int | float | bool]) -> str:
     return (
-        f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, Linux {machine['kernel']}, "
+        f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
+        f"Linux {machine['kernel']}, "
         f".NET {machine['dotnet']}, PostgreSQL {machine['postgresql']}, Redis {machine['redis']}, nginx {machine['nginx']}, "
         f"Locust {machine['locust']}, wrk {machine['wrk']}, commit {machine['commit']}{' with changes' if machine['changed'] else ''}; "
         f"load of the machine before: {machine['load_before']}."

@@ -21,7 +21,9 @@ class EcommerceUser(FastHttpUser):
     wait_time = between(1, 3)
 
     def _ask(self, method: str, path: str, name: str, body: object = None, headers: dict[str, str] | None = None) -> None:
-        with self.client.request(method, path, name=name, json=body, headers={**_HEADERS, **(headers or {})}, catch_response=True) as answer:
+        with self.client.request(
+            method, path, name=name, json=body, headers={**_HEADERS, **(headers or {})}, catch_response=True
+        ) as answer:
             if answer.status_code == 0:
                 return
             json.loads(answer.text, parse_float=Decimal)

@@ -1,5 +1,6 @@
 -- Places orders of three lines over HTTP with wrk. From the environment: SPREAD (uniform over 1,000 products, or hot: all on the same
--- three, or demo: over the 100 demonstration products, or empty: a request that does nothing), KEYED=1 for an Idempotency-Key with each, BILLED=1 for a bill with each, ADMIN_API_KEY.
+-- three, or demo: over the 100 demonstration products, or empty: a request that does nothing instead), KEYED=1 for an Idempotency-Key with
+-- each, BILLED=1 for a bill with each, ADMIN_API_KEY.
 local spread, keyed, billed = os.getenv("SPREAD"), os.getenv("KEYED") == "1", os.getenv("BILLED") == "1"
 local threads = 0
 -- The ids of bench/orders.sql, apart from those of the demonstration data.

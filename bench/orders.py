@@ -23,7 +23,8 @@ _SCRIPTS = {
     "hot": r"""\set c random(1, 100)
 SELECT place_one_order(1000000 + :c, ARRAY[1000001, 1000002, 1000003]::bigint[], ARRAY[1, 1, 1]);""",
     # What the shop itself says for one order.
-    "statement": _DRAW + """SELECT * FROM place_orders(ARRAY['api-key'], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[],
+    "statement": _DRAW
+    + """SELECT * FROM place_orders(ARRAY['api-key'], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[],
 ARRAY[1000000 + :c]::bigint[], ARRAY[NULL]::bigint[], ARRAY[1]::smallint[], ARRAY[NULL]::smallint[], ARRAY[0]::bigint[], ARRAY[3],
 ARRAY[1, 2, 3], ARRAY[1, 1, 1], ARRAY[NULL, NULL, NULL]::bigint[], ARRAY[1000000 + :x, 1000000 + :y, 1000000 + :z]::bigint[], false);""",
 }
@@ -61,7 +62,12 @@ class _Orders:
     def wrk(self, name: str, connections: int, path: str, **how: str) -> None:
         settings = {"SPREAD": "uniform", "KEYED": "0", "BILLED": "0", **self._key, **how}
         load = wrk(
-            self._processes, self._shop.url + path, connections=connections, seconds=self._seconds, script="orders.lua", settings=settings,
+            self._processes,
+            self._shop.url + path,
+            connections=connections,
+            seconds=self._seconds,
+            script="orders.lua",
+            settings=settings,
             may_refuse=True,
         )
         rate, milliseconds, failed = load.result()
@@ -128,7 +134,8 @@ def _tell(report: Report, orders: _Orders) -> None:
     for name, series in alone.items():
         report.figure(f"{name}_ms", series, "ms")
     report.table(["one client alone: ms", "median (range)"], [[titles[name], str(series)] for name, series in alone.items()])
-    both = Series.of([statement + empty for statement, empty in zip(orders.milliseconds["statement"], orders.milliseconds["empty"], strict=True)])
+    pairs = zip(orders.milliseconds["statement"], orders.milliseconds["empty"], strict=True)
+    both = Series.of([statement + empty for statement, empty in pairs])
     for spread, bound, floor in (("uniform", 4, 2), ("hot", 20, 8)):
         ratio = rates[f"tienda-{spread}"].over(rates[f"pgbench-{spread}"])
         report.target(f"{spread}_ratio", f"orders, {spread}", ratio, "≥", bound, "× pgbench", RATIO, floor=floor)

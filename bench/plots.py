@@ -18,7 +18,14 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def draw(
-    report: Report, folder: Path, name: str, title: str, panels: Sequence[tuple[str, Sequence[Line]]], across: str, *, log_across: bool = False
+    report: Report,
+    folder: Path,
+    name: str,
+    title: str,
+    panels: Sequence[tuple[str, Sequence[Line]]],
+    across: str,
+    *,
+    log_across: bool = False,
 ) -> None:
     """One panel below the other over the same axis; each is a label with its lines."""
     try:
@@ -46,7 +53,7 @@ def draw(
 
 
 def _panel(axis: Any, label: str, lines: Sequence[Line]) -> None:
-    for colour, (name, across, up) in zip(_COLOURS * 2, lines):
+    for colour, (name, across, up) in zip(_COLOURS * 2, lines, strict=False):
         axis.plot(across, up, color=colour, label=name, linewidth=1.5, marker="o" if len(across) < 20 else None, markersize=4)
     axis.set_ylabel(label)
     axis.set_ylim(bottom=0)

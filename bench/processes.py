@@ -91,7 +91,7 @@ class Processes:
     def start(
         self, command: Sequence[str | Path], *, settings: Mapping[str, str] | None = None, cwd: Path | None = None, log: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        with open(log or os.devnull, "ab") as output:
+        with Path(log or os.devnull).open("ab") as output:
             process = subprocess.Popen(
                 [str(word) for word in command],
                 env={**ENVIRONMENT, **(settings or {})},

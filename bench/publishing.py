@@ -36,7 +36,8 @@ def _write_into_page(report: Report, on: Mapping[str, str | int | float | bool])
     plots = "\n".join(f"\n![{title}](benchmarks/{name})" for title, name in report.plots.items())
     figures = f"{report.markdown()}{plots}\n{machine.sentence(dict(on))} [All figures](benchmarks/{report.name}.json).\n"
     begin, end = f"<!-- {report.name} -->\n", f"<!-- end of {report.name} -->"
-    page, found = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{figures}\n{end}", PAGE.read_text(), flags=re.DOTALL)
+    place = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    page, found = place.subn(lambda _: f"{begin}\n{figures}\n{end}", PAGE.read_text())
     if found != 1:
         raise BenchError(f"docs/benchmarks.md has no place for {report.name}: it stands between {begin.strip()} and {end}.")
     PAGE.write_text(page)

@@ -83,8 +83,17 @@ class Report:
         self.tables.append(Table(list(columns), [list(row) for row in rows], title))
 
     def target(
-        self, name: str, title: str, value: float, comparison: str, bound: float, unit: str, kind: str, *,
-        whose: str = "Tienda", floor: float | None = None,
+        self,
+        name: str,
+        title: str,
+        value: float,
+        comparison: str,
+        bound: float,
+        unit: str,
+        kind: str,
+        *,
+        whose: str = "Tienda",
+        floor: float | None = None,
     ) -> None:
         """Notes what was promised; `--target NAME=VALUE` puts another bound in the place of Tienda's own."""
         if whose == "Tienda" and name in self.bounds:
@@ -117,8 +126,15 @@ class Report:
     def from_json(cls, data: Mapping[str, Any], bounds: Mapping[str, float]) -> Report:
         """What was saved, to be judged again."""
         report = cls(
-            data["benchmark"], data["options"], bounds, data["figures"], [], [Table(**table) for table in data["tables"]],
-            data["notes"], data["samples"], data["plots"],
+            data["benchmark"],
+            data["options"],
+            bounds,
+            data["figures"],
+            [],
+            [Table(**table) for table in data["tables"]],
+            data["notes"],
+            data["samples"],
+            data["plots"],
         )
         for target in data["targets"]:
             report.target(**{name: value for name, value in target.items() if name != "passed"})

@@ -64,7 +64,8 @@ def run(options: Options) -> Report:
         to_file = processes.run(["dotnet", _LOG])
         to_pipe = processes.run(["bash", "-c", f"dotnet '{_LOG}' | cat"])
     _tell(report, {form: Series.of(values, 2) for form, values in found.items()})
-    report.notes += [f"The log alone, to a file:\n\n{to_file.strip()}", f"The log alone, to a pipe that is read at once:\n\n{to_pipe.strip()}"]
+    for output, printed in (("a file", to_file), ("a pipe that is read at once", to_pipe)):
+        report.notes.append(f"The log alone, to {output}:\n\n{printed.strip()}")
     return report
 
 

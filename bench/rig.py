@@ -1,4 +1,4 @@
-"""Everything that a shop in production has: workers under their supervisor, PostgreSQL, Redis, nginx; rate limit, request log and metrics on."""
+"""What a shop in production has: workers under a supervisor, PostgreSQL, Redis, nginx; rate limit, request log and metrics on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ class Rig:
     @property
     def roots(self) -> dict[str, int]:
         """The first process of each server."""
-        return {"shop": self.shop.process.pid, "PostgreSQL": self.shop.postmaster, "nginx": self.nginx.process.pid, "Redis": self.redis.process.pid}
+        return {
+            "shop": self.shop.process.pid,
+            "PostgreSQL": self.shop.postmaster,
+            "nginx": self.nginx.process.pid,
+            "Redis": self.redis.process.pid,
+        }
 
     def books(self) -> dict[int, int]:
         """What there was of each product at first: what is left and what was sold. Whatever is ordered and cancelled, it stays the same."""

@@ -23,11 +23,19 @@ PATIENCE_SECONDS = 90
 
 
 class Shop:
-    """Its workers, and the private PostgreSQL of its folder; unless it joins another one's."""
+    """Its workers, and the private PostgreSQL of its folder; unless it joins another one's, with the same database or one of its own."""
 
     def __init__(
-        self, processes: Processes, name: str, settings: Mapping[str, str] | None = None, *, workers: int = 1, joins: Shop | None = None,
-        secrets: Mapping[str, str] = SECRETS, folder: Path | None = None,
+        self,
+        processes: Processes,
+        name: str,
+        settings: Mapping[str, str] | None = None,
+        *,
+        workers: int = 1,
+        joins: Shop | None = None,
+        secrets: Mapping[str, str] = SECRETS,
+        folder: Path | None = None,
+        database: str = "tienda",
     ) -> None:
         self._processes = processes
         self.folder = folder or processes.folder_of(name)
@@ -35,7 +43,11 @@ class Shop:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._joined = joins
-        server = {"POSTGRES_HOST": str(joins.socket), "POSTGRES_USER": "tienda", "POSTGRES_DB": "tienda"} if joins else {}
+        server = {"POSTGRES_HOST": str(joins.socket), "POSTGRES_USER": "tienda", "POSTGRES_DB": database} if joins else {}
+        self._database = database
+        if database != "tienda":
+            self.psql("-q", "-d", "postgres", "-c", f"CREATE DATABASE {database}")
+            processes.run(["dotnet", PROGRAM, "migrate"], settings={**secrets, **server}, cwd=self.folder)
         command = ["dotnet", PROGRAM, "--port", str(self.port), "--workers", str(workers)]
         began = time.monotonic()
         self.process: subprocess.Popen[bytes] = processes.start(
@@ -92,7 +104,7 @@ class Shop:
 
     def as_owner(self, program: str, *arguments: str | Path, options: str = "") -> str:
         """Runs one of PostgreSQL's programs on the shop's database."""
-        where = [f"PGHOST={self.socket}", "PGUSER=tienda", "PGDATABASE=tienda", f"PGOPTIONS={options}"]
+        where = [f"PGHOST={self.socket}", "PGUSER=tienda", f"PGDATABASE={self._database}", f"PGOPTIONS={options}"]
         return self._processes.run(as_postgres("env", *where, postgres_program(program), *arguments))
 
     def _await(self, holds: Callable[[], bool]) -> None:

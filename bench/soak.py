@@ -61,7 +61,17 @@ def run(options: Options) -> Report:
     samples = sampler.samples
     report.table(
         ["Locust", "requests/s", "requests", "failed", "p50, ms", "p95", "p99"],
-        [["JourneyUser", f"{seen.rate:,.1f}", f"{seen.requests:,}", str(seen.failures), f"{seen.p50:.0f}", f"{seen.p95:.0f}", f"{seen.p99:.0f}"]],
+        [
+            [
+                "JourneyUser",
+                f"{seen.rate:,.1f}",
+                f"{seen.requests:,}",
+                str(seen.failures),
+                f"{seen.p50:.0f}",
+                f"{seen.p95:.0f}",
+                f"{seen.p99:.0f}",
+            ]
+        ],
     )
     if seen.problems:
         report.notes.append(f"What failed:\n\n```\n{seen.problems}\n```")
@@ -108,7 +118,8 @@ def _memory(report: Report, samples: list[Sample]) -> None:
 
 def _draw(report: Report, options: Options, samples: list[Sample]) -> None:
     memory = [
-        (process, [60 * hour for hour, _ in points], [megabytes for _, megabytes in points]) for process, points in _by_process(samples).items()
+        (process, [60 * hour for hour, _ in points], [megabytes for _, megabytes in points])
+        for process, points in _by_process(samples).items()
     ]
     minutes = [{**sample, "minute": sample["second"] / 60} for sample in samples]
     panels = [

@@ -42,8 +42,16 @@ class Visit:
 
 
 def visit(
-    processes: Processes, url: str, *, users: int, seconds: float, classes: tuple[str, ...] = (), report: Path, file: Path = LOAD_TEST,
-    spawn: int = 50, more: tuple[str, ...] = (),
+    processes: Processes,
+    url: str,
+    *,
+    users: int,
+    seconds: float,
+    classes: tuple[str, ...] = (),
+    report: Path,
+    file: Path = LOAD_TEST,
+    spawn: int = 50,
+    more: tuple[str, ...] = (),
 ) -> Visit:
     """Sends users to a shop for a while, and keeps Locust's own report."""
     prefix = processes.folder / report.stem
@@ -53,7 +61,9 @@ def visit(
             *("locust", "-f", file, "--headless", "--host", url, "-u", str(users), "-r", str(spawn), "-t", f"{seconds:.0f}s"),
             *("--csv", prefix, "--html", report, "--only-summary", *more, *classes),
         ],
-        settings={"ADMIN_API_KEY": KEY}, cwd=processes.folder_of(f"{report.stem}-locust"), log=log,
+        settings={"ADMIN_API_KEY": KEY},
+        cwd=processes.folder_of(f"{report.stem}-locust"),
+        log=log,
     )
     try:
         process.wait(seconds + _PATIENCE_SECONDS)
@@ -101,11 +111,17 @@ def _read(prefix: Path, log: Path, report: Path) -> Visit:
             for row in history
         ],
         by_request=[
-            [f"{row['Type']} {row['Name']}", f"{int(_number(row['Request Count'])):,}", row["Failure Count"], row["50%"], row["95%"], row["99%"]]
+            [
+                f"{row['Type']} {row['Name']}",
+                f"{int(_number(row['Request Count'])):,}",
+                *(row[column] for column in ("Failure Count", "50%", "95%", "99%")),
+            ]
             for row in stats
             if row["Name"] != "Aggregated"
         ],
-        problems="\n".join(f"{row['Occurrences']} × {row['Method']} {row['Name']}: {row['Error']}" for row in _rows(Path(f"{prefix}_failures.csv"))),
+        problems="\n".join(
+            f"{row['Occurrences']} × {row['Method']} {row['Name']}: {row['Error']}" for row in _rows(Path(f"{prefix}_failures.csv"))
+        ),
         report=report,
     )
 

@@ -39,8 +39,16 @@ def command(
 
 
 def wrk(
-    processes: Processes, url: str, *, connections: int, seconds: float, threads: int = 2, script: str | None = None,
-    headers: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None, may_refuse: bool = False,
+    processes: Processes,
+    url: str,
+    *,
+    connections: int,
+    seconds: float,
+    threads: int = 2,
+    script: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    may_refuse: bool = False,
 ) -> Load:
     words = command(url, connections=connections, seconds=seconds, threads=threads, script=script, headers=headers)
     load = parse(processes.run(words, settings=settings))

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench import machine, publishing
-from bench.options import Options
+from bench.options import RESULTS, Options
 from bench.processes import BenchError, exit_on_signals
 from bench.report import Report
 
@@ -47,6 +47,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short, for a look; load takes 60 s instead of 5 min")
     parser.add_argument("--ci", action="store_true", help="judge only what does not depend on the machine's speed")
     parser.add_argument("--publish", action="store_true", help="write figures, plots and tables into docs/")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where reports go")
     parser.add_argument("--users", type=int, help="load, soak: users at the same time")
     parser.add_argument("--seconds", type=float, help="load, mix, scale: how long")
     parser.add_argument("--minutes", type=float, default=60, help="soak: how long")
@@ -90,6 +91,7 @@ def main(words: list[str]) -> int:
         users=given.users,
         seconds=given.seconds,
         minutes=given.minutes,
+        results=given.results.resolve(),
         bounds=bounds,
     )
     exit_on_signals()

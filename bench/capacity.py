@@ -132,6 +132,7 @@ def _tell(report: Report, found: dict[str, dict[str, Series]]) -> None:
     mix = sum(share * all_cpu[name] for name, share in _GUIDE.items())
     report.figure("guide_mix", mix, "µs of CPU")
     report.notes.append(
-        f"The guide's mix (five reads and one order in six requests, 95 % of the reads from the cache) takes {mix:,.0f} µs of CPU a request: "
+        "The guide's mix (five reads and one order in six requests, 95 % of the reads from the cache) takes "
+        f"{mix:,.0f} µs of CPU a request: "
         f"{1e6 / mix:,.0f} requests a second for each core, and {2e6 / mix:,.0f} users who ask every two seconds."
     )

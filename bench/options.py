@@ -25,13 +25,12 @@ class Options:
     users: int | None = None
     seconds: float | None = None
     minutes: float = 60
+    # Where reports go, and the files that they name.
+    results: Path = RESULTS
     bounds: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def results(self) -> Path:
-        """Where files go that a report names."""
-        RESULTS.mkdir(exist_ok=True)
-        return RESULTS
+    def __post_init__(self) -> None:
+        self.results.mkdir(parents=True, exist_ok=True)
 
     def times(self, usual: int, quick: int) -> int:
         return self.runs or (quick if self.quick else usual)

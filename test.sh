@@ -13,6 +13,7 @@ need_nginx
 need_redis
 need_browser
 need_faketime
+need_locust
 need_deploy_tools
 trust_clone
 quietly dotnet restore Tienda.slnx --locked-mode || fail "The packages cannot be restored."

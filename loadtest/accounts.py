@@ -7,12 +7,12 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 
 from loadtest.answers import Body, parse, problem
-from loadtest.settings import ROOT
 from loadtest.shop import CannotPrepare, Shop
 
 # Seconds after which the test begins with the buyers that there are. The next run makes more.
@@ -47,7 +47,7 @@ class Buyers:
         self.all: list[Buyer] = []
         self._spare: list[Buyer] = []
         self._shop = shop
-        self._file = ROOT / "artifacts" / "load-test" / (re.sub(r"\W+", "-", shop.host) + ".json")
+        self._file = Path.cwd() / ".load-test" / (re.sub(r"\W+", "-", shop.host) + ".json")
 
     def prepare(self, count: int) -> None:
         began = time.monotonic()

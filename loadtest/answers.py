@@ -4,13 +4,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from locust.exception import ResponseError
-
 Body = Any
-CENT = Decimal("0.01")
 
 
-class Wrong(ResponseError):
+class Wrong(Exception):
     """An answer that is not what was asked for."""
 
 

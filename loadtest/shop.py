@@ -44,6 +44,7 @@ class Shop:
         self.buyers: Buyers
         self.sale: Sale | None = None
         self._key = key
+        self._session = requests.Session()
         self.credentials = {"X-API-Key": key} if key else {}
         # Another range of addresses each time, so that runs that follow one another do not share the limits of a window.
         self._first_address = random.randrange(ADDRESSES)
@@ -57,9 +58,10 @@ class Shop:
         """A request, as the administrator unless other headers are given."""
         sent = self.credentials if headers is None else headers
         try:
-            return requests.request(method, self.host + path, json=body, headers=sent, timeout=TIMEOUT)
+            return self._session.request(method, self.host + path, json=body, headers=sent, timeout=TIMEOUT)
         except requests.RequestException as reason:
-            raise CannotPrepare(f"the shop at {self.host} does not answer: {reason}. Start it by ./run.sh, or name it by --host.") from reason
+            message = f"the shop at {self.host} does not answer ({type(reason).__name__}). Start it with ./run.sh, or name it with --host."
+            raise CannotPrepare(message) from reason
 
     def ask(self, method: str, path: str, body: Body = None, status: int = 200) -> Body:
         """The body of an answer to the administrator, who expects this status."""
@@ -77,10 +79,14 @@ class Shop:
                 else "no administrator's key was found. Start this in the folder where ./run.sh was started, which keeps its key in"
                 " data/secrets.env, or give the shop's ADMIN_API_KEY by --admin-key or in the environment."
             )
-        self.products = [p for p in self.ask("GET", f"/products?skip=0&limit={PRODUCTS}") if p["active"]]
+        self.products = [product for product in self.first_products() if product["active"]]
         if len(self.products) < 20:
             raise CannotPrepare(f"the shop has {len(self.products)} products; 20 are needed. ./run.sh seed --products 1000 makes some.")
         self.categories = self.ask("GET", "/categories?limit=1000")
+
+    def first_products(self) -> list[Body]:
+        """As they are now: administrators read past the cache."""
+        return list(self.ask("GET", f"/products?skip=0&limit={PRODUCTS}"))
 
     def fill_up(self) -> None:
         for product in self.products:

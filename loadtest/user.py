@@ -10,7 +10,7 @@ from locust import FastHttpUser, between
 
 from loadtest import settings
 from loadtest.accounts import Buyer
-from loadtest.answers import Body, parse, problem
+from loadtest.answers import Body, Wrong, parse, problem
 from loadtest.shop import Shop
 
 Check = Callable[[Body], None]
@@ -75,17 +75,15 @@ class ShopUser(FastHttpUser):
         """
         sent = {"X-Forwarded-For": self.address, **(headers or {})}
         with self.client.request(method, path, name=name or path, json=body, headers=sent, catch_response=True) as answer:
+            # Without a status there was no answer: leaving the block reports the error of the connection.
             if answer.status_code == 0:
-                # No answer: leaving the block reports the error of the connection.
                 return None
-            if answer.status_code != status:
-                return self._refused(answer, refusals or {})
-            value = parse(answer.text) if answer.text else None
-            self.link = answer.headers.get("Link") or ""
-            if check:
-                check(value)
-            answer.success()
-            return value
+            try:
+                body = self._refused(answer, refusals or {}) if answer.status_code != status else self._accepted(answer, check)
+                answer.success()
+                return body
+            except Wrong as wrong:
+                answer.failure(str(wrong))
         return None
 
     def get(self, path: str, name: str | None = None, check: Check | None = None, as_buyer: bool = False) -> Body:
@@ -104,15 +102,20 @@ class ShopUser(FastHttpUser):
         """One of the first products of the shop, as it was when the test began."""
         return random.choice(self.books.products)
 
-    def _refused(self, answer: Any, refusals: dict[str, str]) -> Body:
-        kind = None
-        if "problem+json" in (answer.headers.get("Content-Type") or ""):
-            body = parse(answer.text)
-            kind = refusals.get(body["type"])
-        if kind is None:
-            raise problem(answer.status_code, answer.text, answer.headers.get("RateLimit-Policy"))
-        answer.request_meta["name"] = kind
-        answer.success()
+    def _accepted(self, answer: Any, check: Check | None) -> Body:
+        self.link = answer.headers.get("Link") or ""
+        body = parse(answer.text) if answer.text else None
+        try:
+            if check:
+                check(body)
+        except (AttributeError, KeyError, TypeError) as reason:
+            raise Wrong(f"The answer has another form than it should: {reason!r}") from reason
         return body
 
-
+    def _refused(self, answer: Any, refusals: dict[str, str]) -> Body:
+        if "problem+json" in (answer.headers.get("Content-Type") or ""):
+            body = parse(answer.text)
+            if body["type"] in refusals:
+                answer.request_meta["name"] = refusals[body["type"]]
+                return body
+        raise problem(answer.status_code, answer.text, answer.headers.get("RateLimit-Policy"))

@@ -67,6 +67,9 @@ need_browser() { need_server Chromium /usr/bin/chromium chromium; }
 # They set the clock of a shop.
 need_faketime() { need_server faketime /usr/bin/faketime faketime; }
 
+# What runs load_test.py.
+need_locust() { need_server Locust /usr/bin/locust python3-locust; }
+
 # What reads the files in deploy/ as those do who run them.
 need_deploy_tools() {
     need_server docker-compose /usr/bin/docker-compose docker-compose

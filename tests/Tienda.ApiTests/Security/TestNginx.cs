@@ -18,7 +18,7 @@ public sealed partial class TestNginx : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("tienda-nginx-").FullName;
     private Process _process = null!;
 
-    public Uri Address { get; private set; } = null!;
+    public Uri Address { get; } = new($"http://127.0.0.1:{FreePort()}");
 
     /// <summary>The address of the TLS block, if it was asked for.</summary>
     public Uri? SecureAddress { get; private set; }
@@ -32,33 +32,58 @@ public sealed partial class TestNginx : IAsyncDisposable
     /// <param name="shop">Where requests go.</param>
     /// <param name="tls">Whether the TLS block is made live, as the comments say, with a certificate of its own.</param>
     /// <param name="stack">The compose file whose nginx it is, or null for one that is installed without containers.</param>
-    public static async Task<TestNginx> StartAsync(Uri shop, bool tls = false, ComposedShop? stack = null)
+    public static Task<TestNginx> StartAsync(Uri shop, bool tls = false, ComposedShop? stack = null)
     {
         var nginx = new TestNginx();
-        nginx.Address = new Uri($"http://127.0.0.1:{FreePort()}");
         if (tls)
         {
             nginx.SecureAddress = new Uri($"https://127.0.0.1:{FreePort()}");
             nginx.MakeCertificate();
         }
 
-        var config = Path.Combine(nginx._folder, "nginx.conf");
-        await File.WriteAllTextAsync(config, stack is null ? nginx.Installed(shop) : nginx.Composed(shop, stack));
-        string[] arguments = ["-c", config, "-p", nginx._folder, "-e", "error.log", "-g", "daemon off; master_process off;"];
-        nginx._process = Process.Start(new ProcessStartInfo(Binary, arguments))!;
-        await nginx.AwaitAsync();
-        return nginx;
+        return nginx.StartAsync(stack is null ? nginx.Installed(shop) : nginx.Composed(shop, stack));
     }
 
-    private string Installed(Uri shop) =>
+    /// <summary>One that somebody has set up in another way.</summary>
+    /// <param name="location">What it does with all requests, beside sending them to the shop. There is a cache named <c>kept</c>.</param>
+    public static Task<TestNginx> StartAsync(Uri shop, string location)
+    {
+        var nginx = new TestNginx();
+        return nginx.StartAsync(Main(
+            $$"""
+            proxy_cache_path kept keys_zone=kept:1m;
+            server {
+                listen {{nginx.Address.Authority}};
+                access_log off;
+                location / { proxy_pass {{shop}}; proxy_set_header Host $http_host; {{location}} }
+            }
+            """));
+    }
+
+    private async Task<TestNginx> StartAsync(string configuration)
+    {
+        var config = Path.Combine(_folder, "nginx.conf");
+        await File.WriteAllTextAsync(config, configuration);
+        string[] arguments = ["-c", config, "-p", _folder, "-e", "error.log", "-g", "daemon off; master_process off;"];
+        _process = Process.Start(new ProcessStartInfo(Binary, arguments))!;
+        await AwaitAsync();
+        return this;
+    }
+
+    private string Installed(Uri shop) => Main(
+        $"""
+        {Changed(Read("tienda-upstream.conf"), ("server 127.0.0.1:8000", $"server {shop.Authority}"))}
+        {Server(Read("tienda.conf"))}
+        """);
+
+    private static string Main(string servers) =>
         $$"""
         pid nginx.pid;
         error_log error.log;
         events { worker_connections 1024; }
         http {
             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-            {{Changed(Read("tienda-upstream.conf"), ("server 127.0.0.1:8000", $"server {shop.Authority}"))}}
-            {{Server(Read("tienda.conf"))}}
+            {{servers}}
         }
         """;
 

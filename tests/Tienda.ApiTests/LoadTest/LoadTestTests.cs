@@ -1,0 +1,99 @@
+using Tienda.ApiTests.Security;
+
+namespace Tienda.ApiTests.LoadTest;
+
+/// <summary>The load test itself: it passes where the shop is right, and fails where something is not.</summary>
+public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
+{
+    private const string AllClasses = "EcommerceUser BrowsingUser JourneyUser FlashSaleUser AdministratorUser";
+
+    private static readonly string[] Requests =
+    [
+        "GET /products?skip=0&limit=20", "GET /products/[id]", "POST /orders",
+        "GET /products?after=[cursor]", "GET /products?search=[word]", "GET /products?category_id=[id]", "GET /products?sort=[order]",
+        "GET /products?max_price=[price]&in_stock=true", "GET /products/[id]/reviews", "GET /categories",
+        "POST /clients", "POST /auth/token", "POST /orders (repeated)", "GET /orders/[id]", "GET /orders?from=[date]",
+        "PATCH /orders/[id] (cancel)", "POST /reviews",
+        "POST /orders (sold out)",
+        "PATCH /products/[id] (price)", "PATCH /products/[id] (stock)", "GET /products/[id] (after an edit)", "GET /orders?limit=20 (all)",
+    ];
+
+    [Fact]
+    public async Task Users_of_every_class_find_the_shop_right()
+    {
+        var run = await loaded.RunAsync(loaded.Url, $"-u 20 -r 20 -t 8s --pauses 0.15 --flash-stock 10 {AllClasses}");
+
+        Assert.True(run.ExitCode == 0, run.Output);
+        var table = run.Table();
+        Assert.All(Requests, name => Assert.True(table.GetValueOrDefault(name) is (> 0, 0), $"{name}: {run.Output}"));
+        Assert.Equal(0, table[" Aggregated"].Failures);
+        Assert.Contains("The shop's own books agree", run.Output, StringComparison.Ordinal);
+        Assert.Contains("/products?search=[word]", await File.ReadAllTextAsync($"{run.Files}.html"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_more_it_is_the_guides_scenario_alone()
+    {
+        var run = await loaded.RunAsync(loaded.Url, "-u 15 -r 15 -t 2s --pauses 0.1");
+
+        Assert.True(run.ExitCode == 0, run.Output);
+        Assert.Equal([" Aggregated", "GET /products/[id]", "GET /products?skip=0&limit=20", "POST /orders"], run.Table().Keys.Order());
+    }
+
+    [Fact]
+    public async Task A_flash_sale_of_thirty_to_twenty_sells_thirty()
+    {
+        var run = await loaded.RunAsync(loaded.Url, "-u 20 -r 20 -t 5s --flash-stock 30 FlashSaleUser");
+        Assert.True(run.ExitCode == 0, run.Output);
+        var table = run.Table();
+        Assert.Equal((30, 20), (table["POST /orders"].Requests, table["POST /orders (sold out)"].Requests));
+        Assert.Contains("units sold: 30;", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flash_sale_that_is_not_over_when_time_is_up_has_proved_nothing()
+    {
+        var run = await loaded.RunAsync(loaded.Url, "-u 5 -r 5 -t 1s --flash-stock 1000 FlashSaleUser");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("it was not over when the time was", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_proxy_that_shows_old_prices_is_noticed()
+    {
+        await using var proxy = await TestNginx.StartAsync(
+            loaded.Url,
+            """
+            proxy_set_header X-Forwarded-For $http_x_forwarded_for;
+            proxy_cache kept; proxy_cache_valid 200 1m; proxy_ignore_headers Cache-Control Vary;
+            proxy_cache_bypass $http_x_api_key $http_authorization; proxy_no_cache $http_x_api_key $http_authorization;
+            """);
+
+        var run = await loaded.RunAsync(proxy.Address, "-u 15 -r 15 -t 9s --pauses 0.1 BrowsingUser AdministratorUser");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("A visitor is shown a price that was changed more than two seconds ago", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_proxy_that_hides_the_users_addresses_is_named()
+    {
+        await using var proxy = await TestNginx.StartAsync(loaded.Url, "proxy_set_header X-Forwarded-For \"\";");
+
+        var run = await loaded.RunAsync(proxy.Address, "-u 15 -r 15 -t 2s --pauses 0.01 BrowsingUser");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("TRUSTED_PROXIES", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task With_a_wrong_key_it_says_so_and_does_not_begin()
+    {
+        var run = await loaded.RunAsync(loaded.Url, "-u 15 -r 15 -t 5s", key: "a-key-that-nobody-has");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("the shop does not take this administrator's key", run.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists($"{run.Files}.html"));
+    }
+}

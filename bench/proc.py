@@ -54,3 +54,10 @@ def resident_mb(process: int) -> float:
     except OSError:
         return 0.0
     return int(found.group(1)) / 1024 if found else 0.0
+
+
+def runs(process: int, program: str) -> bool:
+    try:
+        return program.encode() in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -57,8 +57,6 @@ need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 # What bench.sh makes load with, and draws with.
 need_wrk() { need_server wrk /usr/bin/wrk wrk; }
 
-need_locust() { command -v locust >/dev/null || need_server Locust /usr/bin/locust python3-locust; }
-
 need_matplotlib() { "${python:-python3}" -c "import matplotlib" 2>/dev/null || apt_install python3-matplotlib; }
 
 # The browser in which the tests look at the dashboard.

@@ -60,8 +60,10 @@ def start(environment: Environment, **_: Any) -> None:
     """Prepares a run that was started from the page or by a master; its statistics begin afterwards."""
     if ShopUser.shop or isinstance(environment.runner, MasterRunner):
         return
+    settings.read(environment.parsed_options)
     try:
-        prepare(environment, environment.runner.target_user_count)
+        # A worker is not told beforehand how many users it will have.
+        prepare(environment, environment.runner.target_user_count or settings.accounts())
     except CannotPrepare as reason:
         log.error("The load test cannot begin: %s", reason)
         verification.report(environment, "preparation", str(reason))

@@ -9,7 +9,7 @@ from locust import task
 
 from loadtest.answers import Body, check_product, require
 from loadtest.shop import STALE_AT_MOST
-from loadtest.user import Check, ShopUser, pause
+from loadtest.user import Check, ShopUser, every, pause
 
 PIECES = 5
 
@@ -19,6 +19,7 @@ class AdministratorUser(ShopUser):
 
     fixed_count = 1
     wait_time = pause(0.5, 1.5)
+    reads_orders = staticmethod(every(3))
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -27,7 +28,8 @@ class AdministratorUser(ShopUser):
     @task
     def edit(self) -> None:
         product = self.some_product()
-        cents = max(1, int(product["price"] * random.randint(90, 110)))
+        percent = 100 + random.choice((-1, 1)) * random.randint(1, 10)
+        cents = max(1, int(product["price"] * percent))
         price = Decimal(cents).scaleb(-2)
 
         def is_taken(shown: Body) -> None:
@@ -47,10 +49,8 @@ class AdministratorUser(ShopUser):
             self.get(f"/products/{product['id_key']}", "/products/[id] (after an edit)", is_shown)
         if is_out:
             self.change(product, {"stock_change": PIECES}, "stock")
-
-    @task
-    def look_at_orders(self) -> None:
-        self.ask("GET", "/orders?limit=20", name="/orders?limit=20 (all)", headers=self.books.credentials)
+        if self.reads_orders():
+            self.ask("GET", "/orders?limit=20", name="/orders?limit=20 (all)", headers=self.books.credentials)
 
     def change(self, product: Body, changes: Body, what: str, check: Check = check_product) -> Body:
         path = f"/products/{product['id_key']}"

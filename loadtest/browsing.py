@@ -92,6 +92,6 @@ class BrowsingUser(ShopUser):
     def read_reviews(self) -> None:
         self.get(f"/products/{self.some_product()['id_key']}/reviews", "/products/[id]/reviews", check_reviews)
 
-    @task(1)
+    @task(2)
     def list_categories(self) -> None:
         self.get("/categories", check=lambda categories: require(isinstance(categories, list), "The list of categories is no list"))

@@ -31,8 +31,8 @@ def every(count: int) -> Callable[[], bool]:
     return lambda: next(calls) % count == 0
 
 
-# FastHttpUser, with the interface of HttpUser: that one takes several times the processor time for a request, and the load test may have to
-# share its two cores with the shop.
+# FastHttpUser, with the interface of HttpUser: that one takes 2.3 ms of processor time for a request and this one 1 ms, of the cores that
+# the shop may run on too. With 400 users and HttpUser the median of an answer was that of waiting for Python.
 class ShopUser(FastHttpUser):
     """Somebody with an address of their own, who looks at every answer."""
 

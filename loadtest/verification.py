@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Iterator
 
+from gevent.pool import Pool
 from locust.env import Environment
 from locust.exception import CatchResponseError
 
 from loadtest.answers import Wrong, check_order
 from loadtest.shop import CannotPrepare, Shop
 
-# Orders that are looked up again.
-SAMPLE = 200
+# Orders that are looked up again, the last ones, and how many at once.
+SAMPLE, AT_ONCE = 200, 8
 
 log = logging.getLogger("load_test")
 
@@ -19,7 +20,13 @@ def report(environment: Environment, name: str, message: str) -> None:
     """Makes a failure of the run, in Locust's statistics and by the exit code."""
     environment.process_exit_code = 1
     environment.events.request.fire(
-        request_type="CHECK", name=name, response_time=0, response_length=0, exception=CatchResponseError(message), context={}, response=None
+        request_type="CHECK",
+        name=name,
+        response_time=0,
+        response_length=0,
+        exception=CatchResponseError(message),
+        context={},
+        response=None,
     )
 
 
@@ -52,8 +59,9 @@ def _faults(shop: Shop) -> Iterator[tuple[str, str]]:
 
 def _lost_orders(shop: Shop) -> Iterator[tuple[str, str]]:
     """Orders that were acknowledged and are not there, or not as they were acknowledged."""
-    for order in list(shop.orders.values())[-SAMPLE:]:
-        kept = shop.ask("GET", f"/orders/{order['id_key']}")
+    orders = list(shop.orders.values())[-SAMPLE:]
+    found = Pool(AT_ONCE).map(lambda order: shop.ask("GET", f"/orders/{order['id_key']}"), orders)
+    for order, kept in zip(orders, found, strict=True):
         try:
             check_order(kept, order["client_id"], order["items"])
         except Wrong as wrong:

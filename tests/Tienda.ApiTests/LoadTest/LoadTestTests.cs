@@ -21,14 +21,15 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
     [Fact]
     public async Task Users_of_every_class_find_the_shop_right()
     {
-        var run = await loaded.RunAsync(loaded.Url, $"-u 20 -r 20 -t 8s --pauses 0.15 --flash-stock 10 {AllClasses}");
+        var run = await loaded.RunAsync(loaded.Url, $"-u 20 -r 20 -t 7s --pauses 0.06 --flash-stock 10 {AllClasses}");
 
         Assert.True(run.ExitCode == 0, run.Output);
         var table = run.Table();
         Assert.All(Requests, name => Assert.True(table.GetValueOrDefault(name) is (> 0, 0), $"{name}: {run.Output}"));
         Assert.Equal(0, table[" Aggregated"].Failures);
         Assert.Contains("The shop's own books agree", run.Output, StringComparison.Ordinal);
-        Assert.Contains("/products?search=[word]", await File.ReadAllTextAsync($"{run.Files}.html"), StringComparison.Ordinal);
+        var page = await File.ReadAllTextAsync($"{run.Files}.html", TestContext.Current.CancellationToken);
+        Assert.Contains("/products?search=[word]", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -43,10 +44,11 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
     [Fact]
     public async Task A_flash_sale_of_thirty_to_twenty_sells_thirty()
     {
-        var run = await loaded.RunAsync(loaded.Url, "-u 20 -r 20 -t 5s --flash-stock 30 FlashSaleUser");
+        var run = await loaded.RunAsync(loaded.Url, "-u 20 -r 20 -t 3s --pauses 0.3 --flash-stock 30 FlashSaleUser");
         Assert.True(run.ExitCode == 0, run.Output);
         var table = run.Table();
-        Assert.Equal((30, 20), (table["POST /orders"].Requests, table["POST /orders (sold out)"].Requests));
+        Assert.Equal((30, 0), table["POST /orders"]);
+        Assert.InRange(table["POST /orders (sold out)"].Requests, 1, 20);
         Assert.Contains("units sold: 30;", run.Output, StringComparison.Ordinal);
     }
 
@@ -70,7 +72,13 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
             proxy_cache_bypass $http_x_api_key $http_authorization; proxy_no_cache $http_x_api_key $http_authorization;
             """);
 
-        var run = await loaded.RunAsync(proxy.Address, "-u 15 -r 15 -t 9s --pauses 0.1 BrowsingUser AdministratorUser");
+        using var visitor = new HttpClient { BaseAddress = proxy.Address };
+        foreach (var product in (await visitor.GetJsonAsync("/products?limit=100")).AsArray())
+        {
+            await visitor.GetJsonAsync($"/products/{product!.Id()}");
+        }
+
+        var run = await loaded.RunAsync(proxy.Address, "-u 1 -t 4s AdministratorUser");
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("A visitor is shown a price that was changed more than two seconds ago", run.Output, StringComparison.Ordinal);

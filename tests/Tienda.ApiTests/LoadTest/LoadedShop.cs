@@ -1,4 +1,3 @@
-using System.Globalization;
 using CsvHelper;
 using Tienda.ApiTests.Hosting;
 using Tienda.Demo;
@@ -51,11 +50,14 @@ public sealed record LoadTestRun(int ExitCode, string Output, string Files)
     public Dictionary<string, (int Requests, int Failures)> Table()
     {
         Assert.True(File.Exists($"{Files}_stats.csv"), Output);
-        using var csv = new CsvReader(new StreamReader($"{Files}_stats.csv"), CultureInfo.InvariantCulture);
-        return csv.GetRecords<dynamic>().Cast<IDictionary<string, object>>().ToDictionary(
-            row => $"{row["Type"]} {row["Name"]}",
-            row => (Number(row["Request Count"]), Number(row["Failure Count"])));
-    }
+        using var csv = CsvReader.FromFile($"{Files}_stats.csv");
+        var table = new Dictionary<string, (int, int)>();
+        while (csv.Read())
+        {
+            var name = $"{csv.GetString("Type")} {csv.GetString("Name")}";
+            table[name] = (csv.Parse<int>("Request Count"), csv.Parse<int>("Failure Count"));
+        }
 
-    private static int Number(object text) => int.Parse((string)text, CultureInfo.InvariantCulture);
+        return table;
+    }
 }

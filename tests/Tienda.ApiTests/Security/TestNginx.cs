@@ -49,7 +49,7 @@ public sealed partial class TestNginx : IAsyncDisposable
     public static Task<TestNginx> StartAsync(Uri shop, string location)
     {
         var nginx = new TestNginx();
-        return nginx.StartAsync(Main(
+        return nginx.StartAsync(Configuration(
             $$"""
             proxy_cache_path kept keys_zone=kept:1m;
             server {
@@ -70,13 +70,13 @@ public sealed partial class TestNginx : IAsyncDisposable
         return this;
     }
 
-    private string Installed(Uri shop) => Main(
+    private string Installed(Uri shop) => Configuration(
         $"""
         {Changed(Read("tienda-upstream.conf"), ("server 127.0.0.1:8000", $"server {shop.Authority}"))}
         {Server(Read("tienda.conf"))}
         """);
 
-    private static string Main(string servers) =>
+    private static string Configuration(string servers) =>
         $$"""
         pid nginx.pid;
         error_log error.log;

@@ -28,7 +28,7 @@ def run(options: Options) -> Report:
         books = rig.books()
         with Sampler(rig.shop) as sampler:
             visit = send(processes, rig.url, users=users, seconds=seconds, report=options.results / "load.html")
-        sampler.begin_at(visit.began)
+        sampler.keep(visit.began, seconds)
         sale = _flash_sale(rig, options.results / "flash-sale.html", users, min(seconds, 20), stock)
         after = rig.books()
         oversold = sum(abs(after[product] - units) for product, units in books.items())

@@ -37,11 +37,11 @@ class Sampler:
         self._stopped.set()
         self._thread.join()
 
-    def begin_at(self, moment: float) -> None:
-        """Leaves out what was before a time of day: users who register beforehand are no part of a test."""
-        self.samples = [sample for sample in self.samples if sample["at"] > moment]
-        for sample in self.samples:
-            sample["second"] = round(sample["at"] - moment, 1)
+    def keep(self, began: float, seconds: float) -> None:
+        """Leaves out what was at another time of day: users who register before, and books that are compared after a test."""
+        # The first sample that is kept looks back on what was before.
+        inside = [sample for sample in self.samples if began + self._pause < sample["at"] <= began + seconds + self._pause]
+        self.samples = [{"second": round(sample["at"] - began, 1), **sample} for sample in inside]
 
     @property
     def hit_rate(self) -> float:

@@ -64,7 +64,7 @@ def run(options: Options) -> Report:
         books = rig.books()
         with Sampler(rig.shop, pause, watch.look) as sampler:
             seen = visit(processes, rig.url, users=users, seconds=seconds, classes=("JourneyUser",), report=options.results / "soak.html")
-        sampler.begin_at(seen.began)
+        sampler.keep(seen.began, seconds)
         in_use, most = watch.in_use(), watch.most()
         after = rig.books()
         wrong = sum(abs(after[product] - units) for product, units in books.items())

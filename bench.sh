@@ -14,7 +14,7 @@
 # ./bench.sh growth                cost by size of the catalog, order history and page depth (--large: 1 M products, 10 M lines)
 # ./bench.sh capacity              CPU of shop, PostgreSQL, nginx and Redis for each kind of request (docs/capacity.md)
 # ./bench.sh soak                  an hour of whole journeys (--minutes 60): memory, connections, and whether the books are right
-# ./bench.sh judge FILE            says again whether a saved run met its targets
+# ./bench.sh judge FILE            says again whether a saved run met its targets; with --publish puts it into docs/
 # Options: --quick, --ci (judge only what does not depend on the machine's speed), --publish (into docs/), --target NAME=VALUE, --help
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"

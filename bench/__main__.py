@@ -77,13 +77,19 @@ def _measure(command: str, options: Options) -> bool:
     return passed
 
 
+def _again(file: Path, options: Options) -> bool:
+    """Judges what was saved, and may publish it."""
+    data = json.loads(file.read_text())
+    report = Report.from_json(data, options.bounds)
+    if options.publish:
+        publishing.publish(report, data["machine"], file.parent)
+    return _judge(report, options.ci)
+
+
 def main(words: list[str]) -> int:
     given = _parse(words)
-    bounds = dict(given.target)
-    if given.command == "judge":
-        return 0 if _judge(Report.from_json(json.loads(Path(given.what).read_text()), bounds), given.ci) else 1
     options = Options(
-        runs=given.runs or (int(given.what) if given.what else None),
+        runs=given.runs or (int(given.what) if given.what and given.command != "judge" else None),
         quick=given.quick,
         ci=given.ci,
         publish=given.publish,
@@ -92,8 +98,10 @@ def main(words: list[str]) -> int:
         seconds=given.seconds,
         minutes=given.minutes,
         results=given.results.resolve(),
-        bounds=bounds,
+        bounds=dict(given.target),
     )
+    if given.command == "judge":
+        return 0 if _again(Path(given.what), options) else 1
     exit_on_signals()
     try:
         # Every one of them, also after one that missed something.

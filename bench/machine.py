@@ -11,6 +11,8 @@ from pathlib import Path
 
 from bench.processes import ENVIRONMENT, ROOT
 
+Machine = dict[str, str | int | float | bool]
+
 
 def _says(*command: str) -> str:
     try:
@@ -48,7 +50,7 @@ def _dotnet() -> str:
     return next((line.split()[1] for line in runtimes if line.startswith("Microsoft.AspNetCore.App 10.")), "unknown")
 
 
-def describe() -> dict[str, str | int | float | bool]:
+def describe() -> Machine:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -69,7 +71,7 @@ def describe() -> dict[str, str | int | float | bool]:
     }
 
 
-def sentence(machine: dict[str, str | int | float | bool]) -> str:
+def sentence(machine: Machine) -> str:
     return (
         f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
         f"Linux {machine['kernel']}, "

@@ -102,7 +102,7 @@ def _readable(processes: Processes, file: Path) -> Path:
 
 
 def run(options: Options) -> Report:
-    runs, seconds = options.times(5, 1), 2 if options.quick else 6
+    runs, seconds = options.times(5, 1), 3 if options.quick else 6
     report = options.report("orders", runs=runs, seconds=seconds)
     with Processes() as processes:
         orders = _Orders(processes, seconds)

@@ -1,5 +1,6 @@
 -- Places orders of three lines over HTTP with wrk. From the environment: SPREAD (uniform over 1,000 products, or hot: all on the same
--- three, or empty: a request that does nothing instead), KEYED=1 for an Idempotency-Key with each, BILLED=1 for a bill with each, ADMIN_API_KEY.
+-- three, or demo: over the 100 demonstration products, or empty: a request that does nothing instead), KEYED=1 for an Idempotency-Key with
+-- each, BILLED=1 for a bill with each, ADMIN_API_KEY.
 local spread, keyed, billed = os.getenv("SPREAD"), os.getenv("KEYED") == "1", os.getenv("BILLED") == "1"
 local threads = 0
 -- The ids of bench/orders.sql, apart from those of the demonstration data.
@@ -28,11 +29,14 @@ function request()
     if spread == "uniform" then
         a, b, c = math.random(1, 333), math.random(334, 666), math.random(667, 1000)
     end
+    if spread == "demo" then
+        first, a, b, c = 0, math.random(1, 33), math.random(34, 66), math.random(67, 100)
+    end
     count = count + 1
     headers["Idempotency-Key"] = keyed and prefix .. count or nil
     return wrk.format("POST", "/orders", headers, string.format(
         '{"client_id":%d,"delivery_method":1,%s"items":[' .. line .. "," .. line .. "," .. line .. "]}",
-        first + math.random(1, 100), payment, first + a, first + b, first + c))
+        first + math.random(1, first == 0 and 20 or 100), payment, first + a, first + b, first + c))
 end
 
 function done(summary, latency)

@@ -54,6 +54,11 @@ need_nginx() { need_server nginx /usr/sbin/nginx nginx; }
 
 need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 
+# What bench.sh makes load with, and draws with.
+need_wrk() { need_server wrk /usr/bin/wrk wrk; }
+
+need_matplotlib() { "${python:-python3}" -c "import matplotlib" 2>/dev/null || apt_install python3-matplotlib; }
+
 # The browser in which the tests look at the dashboard.
 need_browser() { need_server Chromium /usr/bin/chromium chromium; }
 

@@ -1,0 +1,138 @@
+"""
+CPU of shop, PostgreSQL, nginx and Redis for one request of each kind, with 16 connections that do not wait. From these docs/capacity.md
+says what machine is needed for what traffic.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.figures import Series
+from bench.options import Options
+from bench.proc import cpu_seconds, family
+from bench.processes import BenchError, Processes
+from bench.report import Report
+from bench.rig import Rig
+from bench.shop import KEY, LIST
+from bench.wrk import wrk
+
+_CONNECTIONS = 16
+_TITLES = {
+    "hit": "list of 20, from the cache",
+    "unchanged": "the same, 304",
+    "list": "list of 20, from the database",
+    "detail": "one product, from the database",
+    "search": "search, from the database",
+    "order": "order of three lines",
+    "sign_in": "sign-in",
+}
+# The guide's mix at the hit rate that ./bench.sh load finds, at least.
+_GUIDE = {"hit": 5 / 6 * 0.95, "list": 5 / 6 * 0.05, "order": 1 / 6}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How wrk asks it."""
+
+    path: str = "/"
+    script: str | None = None
+    connections: int = _CONNECTIONS
+    # Of which there are few in a second.
+    is_slow: bool = False
+    headers: dict[str, str] | None = None
+    settings: dict[str, str] | None = None
+
+
+class _Kinds:
+    def __init__(self, rig: Rig) -> None:
+        shop = rig.shop
+        etag = next(line[6:] for line in shop.answer(LIST).decode("latin-1").split("\r\n") if line.lower().startswith("etag: "))
+        key = {"ADMIN_API_KEY": KEY}
+        # Those of the demonstration data have all the same one, as README.md says.
+        emails = ",".join(email for (email,) in shop.sql("SELECT email FROM clients ORDER BY id_key LIMIT 20"))
+        self.all = {
+            "hit": _Kind(LIST),
+            "unchanged": _Kind(LIST, headers={"If-None-Match": etag}),
+            **{read: _Kind(script="reads.lua", settings={**key, "READ": read, "PRODUCTS": "100"}) for read in ("list", "detail", "search")},
+            "order": _Kind("/orders", "orders.lua", settings={**key, "SPREAD": "demo", "KEYED": "1", "BILLED": "0"}),
+            "sign_in": _Kind("/auth/token", "sign-in.lua", 4, True, settings={"EMAILS": emails, "PASSWORD": "tienda-demo"}),
+        }
+
+
+def run(options: Options) -> Report:
+    runs, seconds = options.times(3, 1), options.seconds or (2 if options.quick else 5)
+    report = options.report("capacity", runs=runs, seconds=seconds)
+    with Processes() as processes:
+        rig = Rig(processes, settings={"RATE_LIMIT_CALLS": "1000000", "RATE_LIMIT_PERIOD": "1"})
+        kinds = _Kinds(rig).all
+        meter = _Meter(rig, seconds, kinds.values())
+        found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in kinds}
+        for _ in range(runs):
+            for name, kind in kinds.items():
+                for server, microseconds in meter.measure(kind).items():
+                    found[name][server].append(microseconds)
+    _tell(report, {name: {server: Series.of(values) for server, values in servers.items()} for name, servers in found.items()})
+    return report
+
+
+class _Meter:
+    """What requests cost beyond what the servers do without any."""
+
+    def __init__(self, rig: Rig, seconds: float, kinds: Iterable[_Kind]) -> None:
+        self._rig = rig
+        self._seconds = seconds
+        self._idle = dict.fromkeys(rig.roots, 0.0)
+        for kind in kinds:
+            self.measure(kind)
+        # What is compiled in the background is done by then.
+        time.sleep(2)
+        before = self._spent()
+        time.sleep(5)
+        self._idle = {name: (cpu - before[name]) / 5 for name, cpu in self._spent().items()}
+
+    def measure(self, kind: _Kind) -> dict[str, float]:
+        """Microseconds of CPU for a request, by server."""
+        rig, seconds = self._rig, self._seconds * (3 if kind.is_slow else 1)
+        before, began = self._spent(), time.monotonic()
+        load = wrk(
+            rig.processes,
+            rig.url + kind.path,
+            connections=kind.connections,
+            seconds=seconds,
+            script=kind.script,
+            headers=kind.headers,
+            settings=kind.settings,
+        )
+        took = time.monotonic() - began
+        spent = {name: cpu - before[name] - self._idle[name] * took for name, cpu in self._spent().items()}
+        rig.shop.log.write_bytes(b"")
+        if not load.requests:
+            raise BenchError(f"{kind.path} was not answered once in {seconds:.0f} seconds.")
+        return {name: max(0.0, 1e6 * cpu / load.requests) for name, cpu in spent.items()}
+
+    def _spent(self) -> dict[str, float]:
+        spent = {name: cpu_seconds(root) for name, root in self._rig.roots.items()}
+        # The private PostgreSQL may be a child of the shop.
+        spent["shop"] -= spent["PostgreSQL"] if self._rig.shop.postmaster in family(self._rig.shop.process.pid) else 0
+        return spent
+
+
+def _tell(report: Report, found: dict[str, dict[str, Series]]) -> None:
+    rows, all_cpu = [], {}
+    for name, title in _TITLES.items():
+        servers = list(found[name])
+        for server in servers:
+            report.figure(f"{name}_{server.lower()}", found[name][server], "µs of CPU")
+        all_cpu[name] = sum(found[name][server].median for server in servers)
+        rows.append([title, *(str(found[name][server]) for server in servers), f"{all_cpu[name]:,.0f}", f"{1e6 / all_cpu[name]:,.0f}"])
+    report.table(["µs of CPU for a request, median (range)", "shop", "PostgreSQL", "nginx", "Redis", "all", "requests/s and core"], rows)
+    mix = sum(share * all_cpu[name] for name, share in _GUIDE.items())
+    report.figure("guide_mix", mix, "µs of CPU")
+    report.notes.append(
+        "The guide's mix (five reads and one order in six requests, 95 % of the reads from the cache) takes "
+        f"{mix:,.0f} µs of CPU a request: "
+        f"{1e6 / mix:,.0f} requests a second for each core, and {2e6 / mix:,.0f} users who ask every two seconds."
+    )

@@ -1,0 +1,81 @@
+"""On what a benchmark ran: without it figures cannot be compared."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.processes import ENVIRONMENT, ROOT
+
+Machine = dict[str, str | int | float | bool]
+
+
+def _says(*command: str) -> str:
+    try:
+        # As the others see it: git refuses the folder of another user, and Locust's own gevent writes to the error output.
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (result.stdout + result.stderr).strip()
+
+
+def _version(*command: str) -> str:
+    found = re.search(r"\d+\.\d+(\.\d+)?", _says(*command))
+    return found.group() if found else "unknown"
+
+
+def postgres_program(name: str) -> Path:
+    """One of PostgreSQL's programs that stands beside its server, of the newest version."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    return found[-1] if found else Path(name)
+
+
+def _locust() -> str:
+    # Debian's says nothing of its version.
+    told = _version("locust", "--version")
+    return told if told != "unknown" else _version("dpkg-query", "-W", "-f", "${Version}", "python3-locust")
+
+
+def _memory_gib() -> int:
+    kibibytes = re.search(r"MemTotal: +(\d+)", Path("/proc/meminfo").read_text())
+    return round(int(kibibytes.group(1)) / 2**20) if kibibytes else 0
+
+
+def _dotnet() -> str:
+    runtimes = _says("dotnet", "--list-runtimes").splitlines()
+    return next((line.split()[1] for line in runtimes if line.startswith("Microsoft.AspNetCore.App 10.")), "unknown")
+
+
+def describe() -> Machine:
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu": cpu.group(1) if cpu else platform.machine(),
+        "memory_gib": _memory_gib(),
+        # What others were doing at that moment.
+        "load_before": round(os.getloadavg()[0], 2),
+        "kernel": platform.release(),
+        "dotnet": _dotnet(),
+        "postgresql": _version(str(postgres_program("postgres")), "--version"),
+        "redis": _version("redis-server", "--version"),
+        "nginx": _version("/usr/sbin/nginx", "-v"),
+        "locust": _locust(),
+        "wrk": _version("wrk", "-v"),
+        "commit": _says("git", "rev-parse", "--short=12", "HEAD") or "unknown",
+        "changed": _says("git", "status", "--porcelain", "--untracked-files=no") != "",
+    }
+
+
+def sentence(machine: Machine) -> str:
+    return (
+        f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
+        f"Linux {machine['kernel']}, "
+        f".NET {machine['dotnet']}, PostgreSQL {machine['postgresql']}, Redis {machine['redis']}, nginx {machine['nginx']}, "
+        f"Locust {machine['locust']}, wrk {machine['wrk']}, commit {machine['commit']}{' with changes' if machine['changed'] else ''}; "
+        f"load of the machine before: {machine['load_before']}."
+    )

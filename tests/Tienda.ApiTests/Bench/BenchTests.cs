@@ -14,7 +14,7 @@ public sealed class BenchTests : IDisposable
     public async Task A_short_run_leaves_its_reports_and_fails_by_whatever_target_it_misses()
     {
         var (code, output, errors) = await Shell.TryAsync(
-            Repository.Root, $"/usr/bin/python3 -m bench load --users 20 --seconds 3 --ci --results {_results}");
+            Repository.Root, $"/usr/bin/python3 -m bench load --users 20 --seconds 8 --ci --results {_results}");
         Assert.True(code == 0, $"It ended with {code}:\n{output}\n{errors}");
         Assert.Contains("| failed requests | 0 | = 0 | Tienda | pass |", output, StringComparison.Ordinal);
         Assert.All(["load.html", "flash-sale.html", "noise.html", "load.md"], file => Assert.NotEmpty(File.ReadAllText(Result(file))));

@@ -79,6 +79,13 @@ def stop(environment: Environment, **_: Any) -> None:
         verification.verify(environment, shop)
 
 
+@events.quitting.add_listener
+def leave(environment: Environment, **_: Any) -> None:
+    """Ends a run that a signal ends: Locust would decide on its exit code before the books are compared."""
+    if ShopUser.shop and isinstance(environment.runner, LocalRunner):
+        environment.runner.stop()
+
+
 def prepare(environment: Environment, users: int) -> None:
     classes = environment.user_classes
     shop = Shop(environment.host or classes[0].host or "", settings.admin_key())

@@ -1,4 +1,5 @@
 using CsvHelper;
+using Tienda.ApiTests.Data;
 using Tienda.ApiTests.Hosting;
 using Tienda.Demo;
 
@@ -7,6 +8,8 @@ namespace Tienda.ApiTests.LoadTest;
 /// <summary>A shop of two workers with its rate limits on, and load_test.py as it is run against it.</summary>
 public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
     private SupervisedShop _own = null!;
 
     public Uri Url => _own.Url;
@@ -27,18 +30,28 @@ public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
         }
     }
 
-    /// <summary>Runs Locust in the shop's folder, where the buyers of one run are found by the next.</summary>
+    /// <summary>Runs Locust in the shop's folder, where the buyers of one run are found by the next, until there is enough to see.</summary>
     /// <param name="url">Where the users go.</param>
-    /// <param name="arguments">How many for how long, and which.</param>
-    /// <param name="key">The administrator's.</param>
-    public async Task<LoadTestRun> RunAsync(Uri url, string arguments, string key = ShopApp.AdminApiKey)
+    /// <param name="arguments">How many, and which.</param>
+    /// <param name="requests">What has to be in the table, by type and name. Without any, Locust ends by itself.</param>
+    public async Task<LoadTestRun> RunAsync(Uri url, string arguments, params string[] requests)
     {
         var results = Path.Combine(_own.Folder.Path, $"{Guid.NewGuid():N}");
-        var (code, output, errors) = await Shell.TryAsync(
+        await using var locust = TiendaProgram.StartCommand(
             _own.Folder.Path,
-            $"ADMIN_API_KEY={key} locust -f {Repository.PathOf("load_test.py")} --headless --host {url.GetLeftPart(UriPartial.Authority)} "
-            + $"--accounts 6 --only-summary --csv {results} --html {results}.html {arguments}");
-        return new LoadTestRun(code, errors + output, results);
+            [
+                "locust", "-f", Repository.PathOf("load_test.py"), "--headless", "--host", url.GetLeftPart(UriPartial.Authority),
+                "--run-time", $"{Patience.TotalSeconds}s", "--accounts", "6", "--csv", results, "--html", $"{results}.html",
+                .. arguments.Split(' '),
+            ]);
+        await Eventually.HoldsAsync(() => LoadTestRun.HasEnded(locust.Output) || LoadTestRun.Shows(locust.Output, requests), Patience);
+        if (!LoadTestRun.HasEnded(locust.Output))
+        {
+            await locust.SignalAsync("INT");
+        }
+
+        var code = await locust.ExitCodeAsync();
+        return new LoadTestRun(code, locust.Output, results);
     }
 }
 
@@ -46,6 +59,13 @@ public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
 /// <param name="Files">The beginning of the paths of its files.</param>
 public sealed record LoadTestRun(int ExitCode, string Output, string Files)
 {
+    /// <summary>Whether requests stand in the table that Locust prints every two seconds; none are never enough.</summary>
+    public static bool Shows(string output, string[] requests) => requests.Length > 0 && requests.All(
+        request => request.Split(' ', 2) is [var type, var name] && output.Contains($"{type,-8} {name} ", StringComparison.Ordinal));
+
+    public static bool HasEnded(string output) =>
+        output.Contains("Shutting down", StringComparison.Ordinal) || output.Contains("cannot begin", StringComparison.Ordinal);
+
     /// <summary>Requests and failures, by the names in Locust's table.</summary>
     public Dictionary<string, (int Requests, int Failures)> Table()
     {

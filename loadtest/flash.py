@@ -62,7 +62,7 @@ class FlashSaleUser(ShopUser):
         answered = self.ask(
             "POST",
             "/orders",
-            {"delivery_method": 2, "items": items},
+            {"client_id": self.buyer.client_id, "delivery_method": 2, "items": items},
             status=201,
             check=lambda order: check_order(order, self.buyer.client_id, items),
             refusals={SOLD_OUT: "/orders (sold out)"},

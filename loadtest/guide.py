@@ -29,7 +29,7 @@ class EcommerceUser(ShopUser):
         order = self.ask(
             "POST",
             "/orders",
-            {"delivery_method": random.randint(1, 3), "items": items},
+            {"client_id": self.buyer.client_id, "delivery_method": random.randint(1, 3), "items": items},
             status=201,
             check=lambda answered: check_order(answered, self.buyer.client_id, items),
             headers=self.credentials(),

@@ -13,7 +13,7 @@ using Tienda.Telemetry;
 [assembly: AssemblyFixture(typeof(ShopApp))]
 
 // One more than the machine of continuous integration has cores: tests wait for servers most of the time. Those that measure run alone.
-[assembly: CollectionBehavior(MaxParallelThreads = 3)]
+[assembly: Xunit.v3.Parallelization(MaxThreads = 3)]
 
 namespace Tienda.ApiTests;
 

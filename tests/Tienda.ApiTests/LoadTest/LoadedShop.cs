@@ -19,7 +19,7 @@ public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _own = await SupervisedShop.OpenAsync(shop, workers: 2, new() { ["RATE_LIMIT_ENABLED"] = "true" });
-        await DemoData.SeedAsync(_own.Database, new DemoSizes(Products: 40, Clients: 5, Orders: 10), progress: null, CancellationToken.None);
+        await DemoData.SeedAsync(_own.Database, new DemoSizes(Products: 30, Clients: 5, Orders: 9), null, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
@@ -30,7 +30,7 @@ public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
         }
     }
 
-    /// <summary>Runs Locust in the shop's folder, where the buyers of one run are found by the next, until there is enough to see.</summary>
+    /// <summary>Runs Locust in the shop's folder, where one run finds the buyers of another, until there is enough to see.</summary>
     /// <param name="url">Where the users go.</param>
     /// <param name="arguments">How many, and which.</param>
     /// <param name="requests">What has to be in the table, by type and name. Without any, Locust ends by itself.</param>

@@ -1,8 +1,8 @@
 namespace Tienda.Hosting.Workers;
 
 /// <summary>
-/// A worker that is up and waits, so that one that dies is followed within milliseconds and not after a whole start: all that is left for it
-/// to do is to listen. Its number is the one that nobody else has: that of the worker it replaces goes to the next that waits.
+/// A worker that is up and waits, so that one that dies is followed within milliseconds and not after a whole start: all that is left for
+/// it to do is to listen. Its number is the one that nobody else has: that of the worker it replaces goes to the next that waits.
 /// </summary>
 /// <param name="start">Starts a worker of that number, which waits.</param>
 public sealed partial class SpareWorker(int number, Func<int, WorkerProcess> start, ILogger<Supervisor> logger)

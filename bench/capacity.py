@@ -87,11 +87,16 @@ class _Meter:
         self._idle = dict.fromkeys(rig.roots, 0.0)
         for kind in kinds:
             self.measure(kind)
-        # What is compiled in the background is done by then.
-        time.sleep(2)
-        before = self._spent()
-        time.sleep(5)
-        self._idle = {name: (cpu - before[name]) / 5 for name, cpu in self._spent().items()}
+        self._idle = self._least()
+
+    def _least(self) -> dict[str, float]:
+        """CPU a second when nobody asks: the quietest of some seconds, because code may still be compiled in the others."""
+        looks = []
+        for _ in range(10):
+            before = self._spent()
+            time.sleep(1)
+            looks.append({name: cpu - before[name] for name, cpu in self._spent().items()})
+        return {name: min(look[name] for look in looks) for name in before}
 
     def measure(self, kind: _Kind) -> dict[str, float]:
         """Microseconds of CPU for a request, by server."""

@@ -27,7 +27,7 @@ _SCRIPTS = {
     "search": f"SELECT {_COLUMNS} FROM products WHERE search @@ search_query('lamp') ORDER BY id_key LIMIT 21 OFFSET 0;",
 }
 # What HTTP, JSON and the way there and back may cost beside the SQL itself.
-_BOUNDS = {"list": 0.3, "detail": 0.2, "search": 0.5}
+_BOUNDS = {"list": 0.3, "detail": 0.15, "search": 0.2}
 _TITLES = {"list": "list of 20", "detail": "one product", "search": "search, first 20"}
 
 

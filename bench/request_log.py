@@ -61,8 +61,9 @@ def run(options: Options) -> Report:
             for form, values in turns.items():
                 found[form].append(sum(values) / _TURNS)
     with Processes() as processes:
-        to_file = processes.run(["dotnet", _LOG])
-        to_pipe = processes.run(["bash", "-c", f"dotnet '{_LOG}' | cat"])
+        # The lines are its output, the figures its errors.
+        to_file = processes.run(["bash", "-c", f"dotnet '{_LOG}' > alone.log"])
+        to_pipe = processes.run(["bash", "-c", f"dotnet '{_LOG}' | cat > /dev/null"])
     _tell(report, {form: Series.of(values, 2) for form, values in found.items()})
     for output, printed in (("a file", to_file), ("a pipe that is read at once", to_pipe)):
         report.notes.append(f"The log alone, to {output}:\n\n{printed.strip()}")

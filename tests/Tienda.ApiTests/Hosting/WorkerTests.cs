@@ -108,7 +108,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         // The one that waits has read the settings before.
         await TiendaProgram.SignalAsync("KILL", before[2]);
         await own.ReplacedAsync(workers: 2, before[2]);
-        await own.SaysAsync("which waited, ended with exit code 2");
+        await own.SaysAsync("which waited, ended with exit code 1;");
         await TiendaProgram.SignalAsync("KILL", own.Workers.Values.First(process => process != before[1]));
         await Task.Delay(TimeSpan.FromSeconds(8), Ct);
         Assert.InRange(Regex.Count(own.Program.Output, "another one takes its place"), 4, 8);

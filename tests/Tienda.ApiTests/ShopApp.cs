@@ -12,9 +12,6 @@ using Tienda.Telemetry;
 
 [assembly: AssemblyFixture(typeof(ShopApp))]
 
-// One more than the machine of continuous integration has cores: tests wait for servers most of the time. Those that measure run alone.
-[assembly: Xunit.v3.Parallelization(MaxThreads = 3)]
-
 namespace Tienda.ApiTests;
 
 /// <summary>One shop on one throw-away PostgreSQL for the whole test run. Tests make their own data and count nobody else's.</summary>

@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using Tienda.ApiTests.Hosting;
+using Tienda.ApiTests.LoadTest;
 
 namespace Tienda.ApiTests.Bench;
 
 /// <summary>The load test of <c>./bench.sh</c>, with few users and for a moment.</summary>
+[Collection(nameof(LoadCollection))]
 public sealed class BenchTests : IDisposable
 {
     private readonly BenchRun _bench = new();

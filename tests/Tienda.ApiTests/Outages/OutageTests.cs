@@ -118,7 +118,10 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     {
         Assert.All(outage.Errors, error => Assert.False(error.IsCached, $"{error}"));
         Assert.All(outage.ReadsDuring(after: Moment), read => Assert.True(read.IsStale));
-        Assert.InRange(outage.Exchanges.Where(e => e.IsCached).Max(e => e.Took), TimeSpan.Zero, Moment);
+        // Who had to ask the database in the very moment in which it fell silent waits for as long as anybody does.
+        var waited = outage.Exchanges.Where(e => e.IsCached && e.Took > Moment).ToList();
+        Assert.InRange(waited.Count, 0, 2);
+        Assert.All(waited, e => Assert.InRange(e.Took, TimeSpan.Zero, TimeSpan.FromSeconds(OutageShop.PoolTimeout + 1)));
     }
 
     private static Func<Task> Do(Action act) => () =>

@@ -7,6 +7,9 @@ namespace Tienda.Hosting.Workers;
 /// <param name="start">Starts a worker of that number, which waits.</param>
 public sealed partial class SpareWorker(int number, Func<int, WorkerProcess> start, ILogger<Supervisor> logger)
 {
+    // Until then it would take the processor from the first requests, which are slow enough.
+    private static readonly TimeSpan Delay = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
@@ -52,6 +55,7 @@ public sealed partial class SpareWorker(int number, Func<int, WorkerProcess> sta
     /// <summary>Sees to it that one waits, until it is told to end.</summary>
     public async Task KeepAsync(CancellationToken ct)
     {
+        await Task.Delay(Delay, ct);
         var pause = FirstPause;
         while (!ct.IsCancellationRequested)
         {

@@ -15,6 +15,7 @@ public sealed class BenchRun : IDisposable
     public async Task<string> PassAsync(string command)
     {
         var (code, output, errors) = await Shell.TryAsync(Repository.Root, $"/usr/bin/python3 -m bench {command} --ci --results {_results}");
+        ShopOutput.Search(output + errors);
         Assert.True(code == 0, $"{command} ended with {code}:\n{output}\n{errors}");
         return output;
     }

@@ -3,7 +3,7 @@ using Tienda.ApiTests.Security;
 namespace Tienda.ApiTests.LoadTest;
 
 /// <summary>The load test itself: it passes where the shop is right, and fails where something is not.</summary>
-[Collection(nameof(LoadCollection))]
+[Collection(nameof(OneLoadAtATime))]
 public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
 {
     private const string AllClasses = "EcommerceUser BrowsingUser JourneyUser FlashSaleUser AdministratorUser";

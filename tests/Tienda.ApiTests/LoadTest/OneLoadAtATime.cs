@@ -1,5 +1,5 @@
 namespace Tienda.ApiTests.LoadTest;
 
 /// <summary>Tests that put a load on the machine: one of them at a time beside the others.</summary>
-[CollectionDefinition(nameof(LoadCollection))]
-public sealed class LoadCollection;
+[CollectionDefinition(nameof(OneLoadAtATime))]
+public sealed class OneLoadAtATime;

@@ -17,7 +17,7 @@ for (var turn = -1; turn < Turns; turn++)
 {
     foreach (var (form, nanoseconds) in costs)
     {
-        using var lines = new LogLines(output, form == "json", TimeProvider.System);
+        using var lines = new LogLines(output, form == "json", isShared: false, TimeProvider.System);
         var log = Log(form, lines);
         var before = Cpu();
         for (var i = 0; i < Requests; i++)
@@ -49,7 +49,7 @@ foreach (var form in new[] { "text", "json" })
 {
     foreach (var rate in new[] { 50_000, 100_000, 200_000, 400_000, 800_000 })
     {
-        using var lines = new LogLines(output, form == "json", TimeProvider.System);
+        using var lines = new LogLines(output, form == "json", isShared: false, TimeProvider.System);
         var reached = await SendAsync(Log(form, lines), rate, TimeSpan.FromSeconds(3));
         Say($"| {form} | {reached:F0} of {rate} | {lines.Dropped} |");
     }

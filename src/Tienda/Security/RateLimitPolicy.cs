@@ -15,6 +15,9 @@ public sealed record RateLimitPolicy(byte Number, string Name, int Calls, int Pe
     /// <summary>As an item of the header RateLimit-Policy.</summary>
     public string Header { get; } = string.Create(CultureInfo.InvariantCulture, $"\"{Name}\";q={Calls};w={PeriodSeconds}");
 
+    /// <summary>Before the calls that are left, as an item of the header RateLimit.</summary>
+    public string LeftPrefix { get; } = $"\"{Name}\";r=";
+
     public string CallsText { get; } = Calls.ToString(CultureInfo.InvariantCulture);
 }
 

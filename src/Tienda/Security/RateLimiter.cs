@@ -127,29 +127,32 @@ public static class RateLimitHeaders
 
     public static void Write(IHeaderDictionary headers, RateVerdict verdict)
     {
+        var (left, seconds) = Texts(verdict);
         headers[Policies] = verdict.Policy.Header;
-        headers[Limits] = Left(verdict);
-        WriteOlder(headers, verdict);
+        headers[Limits] = string.Concat(verdict.Policy.LeftPrefix, left, ";t=", seconds);
+        WriteOlder(headers, verdict.Policy, left, seconds);
     }
 
     /// <summary>Adds a second limit that the request was counted by. The older headers know only one: the tighter.</summary>
     public static void Add(IHeaderDictionary headers, RateVerdict own)
     {
         headers[Policies] = $"{headers[Policies]}, {own.Policy.Header}";
-        headers[Limits] = $"{headers[Limits]}, {Left(own)}";
+        var (left, seconds) = Texts(own);
+        headers[Limits] = $"{headers[Limits]}, {own.Policy.LeftPrefix}{left};t={seconds}";
         if (own.Remaining < int.Parse(headers[Remaining].ToString(), CultureInfo.InvariantCulture))
         {
-            WriteOlder(headers, own);
+            WriteOlder(headers, own.Policy, left, seconds);
         }
     }
 
-    private static void WriteOlder(IHeaderDictionary headers, RateVerdict verdict)
+    private static void WriteOlder(IHeaderDictionary headers, RateLimitPolicy policy, string left, string seconds)
     {
-        headers[Limit] = verdict.Policy.CallsText;
-        headers[Remaining] = verdict.Remaining.ToString(CultureInfo.InvariantCulture);
-        headers[Reset] = verdict.ResetSeconds.ToString(CultureInfo.InvariantCulture);
+        headers[Limit] = policy.CallsText;
+        headers[Remaining] = left;
+        headers[Reset] = seconds;
     }
 
-    private static string Left(RateVerdict verdict) =>
-        string.Create(CultureInfo.InvariantCulture, $"\"{verdict.Policy.Name}\";r={verdict.Remaining};t={verdict.ResetSeconds}");
+    // The runtime keeps the texts of numbers below 300.
+    private static (string Left, string Seconds) Texts(RateVerdict verdict) =>
+        (verdict.Remaining.ToString(CultureInfo.InvariantCulture), verdict.ResetSeconds.ToString(CultureInfo.InvariantCulture));
 }

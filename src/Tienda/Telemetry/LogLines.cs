@@ -17,7 +17,10 @@ public sealed class LogLines : IDisposable
     private const int Usual = 64 * 1024;
 
     // Bytes that a pipe takes in one piece (PIPE_BUF): workers who write to the same one do not get into each other's lines.
-    private const int Piece = 4096;
+    private const int SharedPiece = 4096;
+
+    // What a second of calm follows is memory for nothing; until then every gathering would need new one.
+    private const int CalmGatherings = 50;
 
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(20);
 
@@ -26,6 +29,7 @@ public sealed class LogLines : IDisposable
 
     private readonly Stream _output;
     private readonly bool _isJson;
+    private readonly int _piece;
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _something = new(0);
@@ -35,13 +39,16 @@ public sealed class LogLines : IDisposable
     private byte[] _writing = new byte[Usual];
     private bool _isDisposed;
     private int _length;
+    private int _calm;
     private long _dropped;
     private long _droppedBefore;
 
     /// <param name="isJson">The form of what is said of dropped lines.</param>
-    public LogLines(Stream output, bool isJson, TimeProvider time)
+    /// <param name="isShared">Whether other processes write to the same output.</param>
+    public LogLines(Stream output, bool isJson, bool isShared, TimeProvider time)
     {
         (_output, _isJson, _time) = (output, isJson, time);
+        _piece = isShared ? SharedPiece : int.MaxValue;
         _writer = new Thread(WriteAll) { IsBackground = true, Name = "log" };
         _writer.Start();
         AppDomain.CurrentDomain.UnhandledException += WriteLast;
@@ -143,21 +150,22 @@ public sealed class LogLines : IDisposable
         }
 
         _output.Flush();
-        if (_writing.Length > Usual)
+        _calm = length > Usual ? 0 : _calm + 1;
+        if (_calm >= CalmGatherings && _writing.Length > Usual)
         {
             _writing = new byte[Usual];
         }
     }
 
     /// <summary>Of as many lines as fit, or of the first one.</summary>
-    private static int LengthOfPiece(ReadOnlySpan<byte> lines)
+    private int LengthOfPiece(ReadOnlySpan<byte> lines)
     {
-        if (lines.Length <= Piece)
+        if (lines.Length <= _piece)
         {
             return lines.Length;
         }
 
-        var end = lines[..Piece].LastIndexOf((byte)'\n');
+        var end = lines[.._piece].LastIndexOf((byte)'\n');
         end = end >= 0 ? end : lines.IndexOf((byte)'\n');
         return end >= 0 ? end + 1 : lines.Length;
     }

@@ -21,7 +21,7 @@ public static class Logging
         // Not even its errors: as long as it may log any, it makes an Activity and a scope for every request: 0.9 KB.
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         logging.Services.AddSingleton(_ => new LogLines(
-            settings.Log.Output ?? Console.OpenStandardOutput(), settings.JsonLogs, TimeProvider.System));
+            settings.Log.Output ?? Console.OpenStandardOutput(), settings.JsonLogs, settings.Place is not null, TimeProvider.System));
         logging.Services.AddSingleton<ILoggerProvider>(services =>
             new ZLoggerStreamLoggerProvider(new LogStream(services.GetRequiredService<LogLines>()), Options(settings)));
         return logging;

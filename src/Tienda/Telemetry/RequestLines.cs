@@ -24,6 +24,7 @@ public sealed class RequestLines(Settings settings, TimeProvider time)
     private static readonly SearchValues<char> ToEscape = SearchValues.Create(
         [.. Enumerable.Range(0, 0xa0).Select(code => (char)code).Where(c => char.IsControl(c) || c is '"' or '\\')]);
 
+    private readonly LogTime _time = new(time, LogTime.Json);
     private readonly int _worker = settings.Place?.Number ?? 1;
 
     public static void AppendCame(ref Utf8Line line, LoggedRequest request, ReadOnlySpan<byte> now)
@@ -98,8 +99,10 @@ public sealed class RequestLines(Settings settings, TimeProvider time)
         ref Utf8Line line, HttpContext context, LoggedRequest request, long duration, LogLevel level, CountedBody? body)
     {
         line.Append("{\"timestamp\":\""u8);
-        line.Append(time.GetUtcNow(), "O");
-        line.Append("\",\"level\":\""u8);
+        line.Append(_time.Now(out var fraction));
+        line.Append("."u8);
+        line.Append(fraction, "D7");
+        line.Append("+00:00\",\"level\":\""u8);
         line.Append(level == LogLevel.Error ? "Error"u8 : level == LogLevel.Warning ? "Warning"u8 : "Information"u8);
         line.Append("\",\"category\":\""u8);
         line.Append(Category);

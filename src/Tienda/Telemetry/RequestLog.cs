@@ -33,19 +33,15 @@ public sealed class RequestLog
     private readonly bool _writesText;
     private readonly bool _writesJson;
     private readonly bool _isJson;
-    private readonly bool _warns;
-    private readonly bool _tellsErrors;
     private readonly long _slow;
 
     public RequestLog(RequestDelegate next, LogLines lines, RequestFigures figures, Settings settings, TimeProvider time)
     {
-        (_next, _lines, _figures, _time) = (next, lines, figures, new LogTime(time));
+        (_next, _lines, _figures, _time) = (next, lines, figures, new LogTime(time, LogTime.Plain));
         _form = new RequestLines(settings, time);
         _isJson = settings.JsonLogs;
         _writesText = settings.AccessLog && !_isJson;
         _writesJson = settings.AccessLog && _isJson;
-        _warns = settings.LogLevel <= LogLevel.Warning;
-        _tellsErrors = settings.LogLevel <= LogLevel.Error;
         _slow = settings.Log.SlowRequestMs * Stopwatch.Frequency / 1000;
     }
 
@@ -59,28 +55,52 @@ public sealed class RequestLog
         return _writesText ? RunWithTextAsync(context, request) : RunAsync(context, request);
     }
 
-    private async Task RunAsync(HttpContext context, LoggedRequest request)
+    private Task RunAsync(HttpContext context, LoggedRequest request)
     {
         var body = _writesJson ? CountedBody.Of(context) : null;
+        var (answering, isDone) = (Task.CompletedTask, true);
         try
         {
-            await _next(context);
+            answering = _next(context);
+            isDone = answering.IsCompleted;
         }
         finally
         {
-            var duration = Count(context, request);
-            var level = LevelOf(context, duration);
-            if (_isJson && (_writesJson || level > LogLevel.Information))
+            if (isDone)
             {
-                var line = new Utf8Line(RequestLines.Longest);
-                _form.AppendJson(ref line, context, request, duration, level, body);
-                _lines.Write(line.Written, level > LogLevel.Information);
-                line.Dispose();
+                WriteWhole(context, request, body);
             }
-            else if (!_isJson)
-            {
-                WriteRemark(context, request, duration, level);
-            }
+        }
+
+        return isDone ? answering : WriteLaterAsync(answering, context, request, body);
+    }
+
+    private async Task WriteLaterAsync(Task answering, HttpContext context, LoggedRequest request, CountedBody? body)
+    {
+        try
+        {
+            await answering;
+        }
+        finally
+        {
+            WriteWhole(context, request, body);
+        }
+    }
+
+    private void WriteWhole(HttpContext context, LoggedRequest request, CountedBody? body)
+    {
+        var duration = Count(context, request);
+        var level = LevelOf(context, duration);
+        if (_isJson && (_writesJson || level > LogLevel.Information))
+        {
+            var line = new Utf8Line(RequestLines.Longest);
+            _form.AppendJson(ref line, context, request, duration, level, body);
+            _lines.Write(line.Written, level > LogLevel.Information);
+            line.Dispose();
+        }
+        else if (!_isJson)
+        {
+            WriteRemark(context, request, duration, level);
         }
     }
 
@@ -153,7 +173,7 @@ public sealed class RequestLog
         return duration;
     }
 
-    /// <summary>Information unless it is worth a line of its own, and LOG_LEVEL lets that through.</summary>
+    /// <summary>Information unless it is worth a line of its own.</summary>
     private LogLevel LevelOf(HttpContext context, long duration)
     {
         var status = context.Response.StatusCode;
@@ -163,8 +183,7 @@ public sealed class RequestLog
         }
 
         // Who is not available says so, and to whom it is only a matter of time.
-        var level = status is >= 500 and not StatusCodes.Status503ServiceUnavailable ? LogLevel.Error : LogLevel.Warning;
-        return (level == LogLevel.Error ? _tellsErrors : _warns) ? level : LogLevel.Information;
+        return status is >= 500 and not StatusCodes.Status503ServiceUnavailable ? LogLevel.Error : LogLevel.Warning;
     }
 
     // What comes from outside goes into logs and headers, so only plain tokens are taken over.

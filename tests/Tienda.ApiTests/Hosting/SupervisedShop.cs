@@ -24,10 +24,26 @@ public sealed partial class SupervisedShop : IAsyncDisposable
 
     public Uri Url => Http.BaseAddress!;
 
-    /// <summary>Process numbers by the numbers of the workers, the latest of each.</summary>
+    /// <summary>Process numbers by the numbers of the workers that take requests.</summary>
     public Dictionary<int, int> Workers => ReadyLine().Matches(Program.Output)
-        .GroupBy(line => int.Parse(line.Groups[1].Value, CultureInfo.InvariantCulture))
-        .ToDictionary(lines => lines.Key, lines => int.Parse(lines.Last().Groups[2].Value, CultureInfo.InvariantCulture));
+        .GroupBy(line => Number(line.Groups[1]), line => Number(line.Groups[2]))
+        .ToDictionary(lines => lines.Key, lines => lines.Last())
+        .Where(worker => IsAlive(worker.Value))
+        .ToDictionary();
+
+    /// <summary>The process that waits for one of them to end, as soon as there is one.</summary>
+    public async Task<int> SpareAsync(int? other = null)
+    {
+        await Eventually.HoldsAsync(() => Spare is { } spare && spare != other, Patience);
+        return Spare!.Value;
+    }
+
+    /// <summary>The process that waits for one of them to end, if there is one at the moment.</summary>
+    public int? Spare => WaitingLine().Matches(Program.Output)
+        .Select(line => Number(line.Groups[1]))
+        .Where(process => IsAlive(process) && !Workers.ContainsValue(process))
+        .Select(process => (int?)process)
+        .LastOrDefault();
 
     public static Task<SupervisedShop> OpenAsync(ShopApp shop, int workers, Dictionary<string, string>? settings = null) =>
         OpenAsync(shop.Postgres, workers, settings);
@@ -57,8 +73,9 @@ public sealed partial class SupervisedShop : IAsyncDisposable
         {
             var http = await program.OpenAsync();
             var isSupervised = workers > 1 || settings?.ContainsKey("LIMIT_MAX_REQUESTS") == true;
-            await Eventually.HoldsAsync(() => !isSupervised || ReadyLine().Count(program.Output) == workers, Patience);
-            return new SupervisedShop(program, http, database, folder);
+            var own = new SupervisedShop(program, http, database, folder);
+            await Eventually.HoldsAsync(() => !isSupervised || (own.Workers.Count == workers), Patience);
+            return own;
         }
         catch
         {
@@ -70,6 +87,10 @@ public sealed partial class SupervisedShop : IAsyncDisposable
 
     public Task SaysAsync(string line, TimeSpan? within = null) =>
         Eventually.HoldsAsync(() => Program.Output.Contains(line, StringComparison.Ordinal), within ?? Patience);
+
+    /// <summary>Ends when there are as many workers as there shall be, and none of these processes among them.</summary>
+    public Task ReplacedAsync(int workers, params IEnumerable<int> gone) =>
+        Eventually.HoldsAsync(() => Workers.Values is var living && living.Count == workers && !living.Intersect(gone).Any(), Patience);
 
     /// <summary>Holds a product's row until it is disposed of.</summary>
     public async Task<HeldRow> HoldAsync(long productId)
@@ -129,6 +150,11 @@ public sealed partial class SupervisedShop : IAsyncDisposable
         await Database.DisposeAsync();
         await Folder.DisposeAsync();
     }
+
+    private static int Number(Group digits) => int.Parse(digits.ValueSpan, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"worker \d+ \(process (\d+)\) waits")]
+    private static partial Regex WaitingLine();
 
     [GeneratedRegex(@"worker (\d+) \(process (\d+)\) takes requests")]
     private static partial Regex ReadyLine();

@@ -52,6 +52,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     {
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 2, new() { ["LOG_FORMAT"] = "json" });
         var killed = own.Workers[1];
+        await own.SpareAsync();
 
         await TiendaProgram.SignalAsync("KILL", killed);
         await own.SaysAsync($"worker 1 (process {killed}) ended with exit code 137; another one takes its place in 0 s.", TimeSpan.FromSeconds(1));
@@ -60,15 +61,43 @@ public sealed partial class WorkerTests(ShopApp shop)
             await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
         }
 
-        await Eventually.HoldsAsync(() => own.Workers[1] != killed, Patience);
-        Assert.True(SupervisedShop.IsAlive(own.Workers[1]));
+        await own.ReplacedAsync(workers: 2, killed);
+        Assert.Equal([2, 3], own.Workers.Keys.Order());
+        // What it had is free for the next one that waits.
+        await own.SaysAsync("worker 1 (process ", Patience);
+        await own.SpareAsync();
     }
+
+    [Fact]
+    public async Task The_worker_that_waits_takes_the_place_and_is_followed_by_another_one()
+    {
+        await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
+        var (spare, before) = (await own.SpareAsync(), own.Workers);
+        Assert.InRange(await ConnectionsOfAsync(own, worker: 3), 1, Tienda.Data.Database.ConnectionsBesideThePool);
+
+        await TiendaProgram.SignalAsync("KILL", spare);
+        await own.SaysAsync($"worker 3 (process {spare}), which waited, ended with exit code 137; another one will wait in 0.5 s.");
+        spare = await own.SpareAsync(other: spare);
+
+        await TiendaProgram.SignalAsync("KILL", before[2]);
+        await own.ReplacedAsync(workers: 2, before[2]);
+        Assert.Equal(new Dictionary<int, int> { [1] = before[1], [3] = spare }, own.Workers);
+        spare = await own.SpareAsync();
+        await own.Program.SignalAsync("HUP");
+        await own.SaysAsync("All workers have been replaced.");
+        await own.SpareAsync(other: spare);
+        Assert.False(SupervisedShop.IsAlive(spare));
+    }
+
+    private static Task<long> ConnectionsOfAsync(SupervisedShop own, int worker) => own.Database.ValueAsync<long>(
+        $"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%/{worker}'");
 
     [Fact]
     public async Task A_worker_that_cannot_start_does_not_spin_and_a_reload_leaves_the_others_alone()
     {
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var before = own.Workers;
+        await own.SpareAsync();
         await File.WriteAllTextAsync(Path.Combine(own.Folder.Path, ".env"), "DB_POOL_SIZE=many", Ct);
 
         await own.Program.SignalAsync("HUP");
@@ -76,13 +105,18 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.Contains("DB_POOL_SIZE=many (.env): accepted is a whole number", own.Program.Output, StringComparison.Ordinal);
         await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
 
+        // The one that waits has read the settings before.
         await TiendaProgram.SignalAsync("KILL", before[2]);
+        await own.ReplacedAsync(workers: 2, before[2]);
+        await own.SaysAsync("which waited, ended with exit code 2");
+        await TiendaProgram.SignalAsync("KILL", own.Workers.Values.First(process => process != before[1]));
         await Task.Delay(TimeSpan.FromSeconds(8), Ct);
-        Assert.InRange(Regex.Count(own.Program.Output, "another one takes its place"), 3, 7);
+        Assert.InRange(Regex.Count(own.Program.Output, "another one takes its place"), 4, 8);
+        Assert.InRange(Regex.Count(own.Program.Output, "another one will wait"), 3, 5);
         await own.Http.GottenAsync("/products?limit=1").ShouldBeAsync(200);
 
         File.Delete(Path.Combine(own.Folder.Path, ".env"));
-        await Eventually.HoldsAsync(() => own.Workers[2] != before[2], Patience);
+        await own.ReplacedAsync(workers: 2);
     }
 
     [Fact]
@@ -91,6 +125,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
         var product = await new Given(own.Http).ProductAsync(stock: 1);
         await using var held = await own.HoldAsync(product.Id());
+        var workers = own.Workers.Values.Append(await own.SpareAsync()).ToList();
 
         var slow = own.Http.PatchAsync($"/products/{product.Id()}", new { stock = 7 });
         await own.LockIsWaitedForAsync();
@@ -100,7 +135,7 @@ public sealed partial class WorkerTests(ShopApp shop)
 
         Assert.Equal(7, (int)(await slow.ShouldBeAsync(200))["stock"]!);
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(own.Workers.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
+        Assert.All(workers, id => Assert.False(SupervisedShop.IsAlive(id)));
     }
 
     [Fact]
@@ -114,7 +149,8 @@ public sealed partial class WorkerTests(ShopApp shop)
         await own.Program.SignalAsync("TERM");
 
         Assert.Equal(0, await own.Program.ExitCodeAsync());
-        Assert.All(before.Values.Concat(own.Workers.Values), id => Assert.False(SupervisedShop.IsAlive(id)));
+        Assert.All(before.Values, id => Assert.False(SupervisedShop.IsAlive(id)));
+        Assert.Equal((0, null), (own.Workers.Count, own.Spare));
     }
 
     [Theory]
@@ -127,7 +163,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         await using var busy = BusyConnections.Start(own.Url, "/products?limit=1", 8);
 
         await own.SaysAsync("another one takes its place.");
-        await Eventually.HoldsAsync(() => own.Workers.Any(worker => before[worker.Key] != worker.Value), Patience);
+        await Eventually.HoldsAsync(() => own.Workers.Values.Except(before.Values).Any(), Patience);
         await busy.StopAsync();
 
         Assert.Empty(busy.Losses);
@@ -151,7 +187,8 @@ public sealed partial class WorkerTests(ShopApp shop)
 
         var served = TiredLine().Matches(own.Program.Output).Select(line => int.Parse(line.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToList();
         Assert.Empty(busy.Losses);
-        Assert.Equal(4, most);
+        // Three, one more while one is replaced, and the one that waits.
+        Assert.Equal(5, most);
         Assert.All(served, requests => Assert.InRange(requests, 200, 220));
         Assert.True(served.Distinct().Count() > 1, string.Join(", ", served));
     }
@@ -160,7 +197,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     public async Task Without_their_supervisor_they_end()
     {
         await using var own = await SupervisedShop.OpenAsync(shop, workers: 2);
-        var workers = own.Workers.Values.ToList();
+        var workers = own.Workers.Values.Append(await own.SpareAsync()).ToList();
 
         await own.Program.KillAsync();
 

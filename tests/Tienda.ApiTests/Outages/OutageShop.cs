@@ -103,7 +103,7 @@ public sealed class OutageShop : IAsyncDisposable
                 """
                 SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND application_name LIKE 'tienda%' AND pid <> pg_backend_pid()
-                """) <= Workers * (PoolSize + PoolOverflow + Tienda.Data.Database.ConnectionsBesideThePool));
+                """) <= (Workers * (PoolSize + PoolOverflow)) + ((Workers + 1) * Tienda.Data.Database.ConnectionsBesideThePool));
         await EachWorkerAsync(async http =>
         {
             await Eventually.HoldsAsync(async () => (int)(await HealthAsync(http))["checks"]!["db_pool"]!["checked_out"]! == 0);

@@ -89,10 +89,11 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     [Fact]
     public async Task A_worker_killed()
     {
-        var worker = _shop.Shop.Workers[1];
+        var workers = _shop.Shop.Workers;
+        var worker = workers.Values.First();
         var outage = await Outage.RunAsync(
             _shop, "Worker killed", () => TiendaProgram.SignalAsync("KILL", worker), TimeSpan.Zero,
-            () => Eventually.HoldsAsync(() => _shop.Shop.Workers[1] != worker));
+            () => _shop.Shop.ReplacedAsync(workers.Count, worker));
 
         Assert.InRange(outage.Errors.Count(), 0, GuideTraffic.Users + GuideTraffic.Clerks);
         Assert.All(outage.Errors, error => Assert.Equal(GuideTraffic.Broken, error.Status));
@@ -102,7 +103,7 @@ public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedO
     [Fact]
     public async Task A_worker_stopped_for_a_while()
     {
-        var worker = _shop.Shop.Workers[1];
+        var worker = _shop.Shop.Workers.Values.First();
         var outage = await Outage.RunAsync(
             _shop, "Worker stopped", () => TiendaProgram.SignalAsync("STOP", worker), OutageShop.Length,
             () => TiendaProgram.SignalAsync("CONT", worker));

@@ -30,7 +30,7 @@ public sealed class MetricsTests(ShopApp shop, MeteredShop metered) : IClassFixt
             Assert.Equal(before + 30, (await Shop.ReportAsync()).Requests("/categories"));
         }
 
-        var each = await Task.WhenAll(Enumerable.Range(1, MeteredShop.Workers).Select(worker => Shop.ReportAsync($"?worker={worker}")));
+        var each = await Task.WhenAll(Shop.Workers.Keys.Select(worker => Shop.ReportAsync($"?worker={worker}")));
         Assert.Equal(before + 30, each.Sum(report => report.Requests("/categories")));
         var sum = await Shop.ReportAsync();
         Assert.Equal(MeteredShop.Workers, sum.Sum("tienda_workers"));
@@ -174,7 +174,7 @@ public sealed class MetricsTests(ShopApp shop, MeteredShop metered) : IClassFixt
 
         var killed = own.Workers[1];
         await TiendaProgram.SignalAsync("KILL", killed);
-        await Eventually.HoldsAsync(() => own.Workers[1] != killed);
+        await own.ReplacedAsync(workers: 2, killed);
         await Eventually.HoldsAsync(async () => (await own.ReportAsync()).Sum("tienda_workers") == 2);
 
         var report = await own.ReportAsync();

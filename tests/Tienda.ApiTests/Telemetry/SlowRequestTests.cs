@@ -46,7 +46,7 @@ public sealed partial class SlowRequestTests(ShopApp shop)
     [Fact]
     public async Task As_json_a_slow_request_has_the_same_facts()
     {
-        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: true, Quiet);
+        await using var own = await LoggedShop.OpenAsync(shop.Postgres.Server("shop"), json: true, s => Quiet(s) with { LogLevel = LogLevel.Critical });
         var client = await shop.Given.ClientAsync();
         own.Wire.Delay = Slow;
 
@@ -66,7 +66,16 @@ public sealed partial class SlowRequestTests(ShopApp shop)
         var log = new CapturedLog();
         var (app, http) = await ShopApp.OpenShopAsync(
             shop.Postgres.Server("shop"),
-            s => Quiet(s) with { JsonLogs = json, PoolSize = 1, PoolMaxOverflow = 0, PoolTimeoutSeconds = 1, Log = new() { Output = log.Output } });
+            s => Quiet(s) with
+            {
+                // No level hides it.
+                LogLevel = LogLevel.Critical,
+                JsonLogs = json,
+                PoolSize = 1,
+                PoolMaxOverflow = 0,
+                PoolTimeoutSeconds = 1,
+                Log = new() { Output = log.Output },
+            });
         await using var running = app;
         using var client = http;
         await using (await ((NpgsqlDataSource)app.Services.GetService(typeof(NpgsqlDataSource))!).OpenConnectionAsync(TestContext.Current.CancellationToken))

@@ -9,7 +9,7 @@ public sealed class LogLinesTests
     public void Lines_of_many_threads_arrive_whole_and_each_thread_in_its_order()
     {
         var output = new PieceStream();
-        using (var lines = new LogLines(output, isJson: false, TimeProvider.System))
+        using (var lines = new LogLines(output, isJson: false, isShared: true, TimeProvider.System))
         {
             Parallel.For(0, 8, thread =>
             {
@@ -34,7 +34,7 @@ public sealed class LogLinesTests
     {
         var output = new PieceStream();
         output.Gate.Reset();
-        using (var lines = new LogLines(output, json, TimeProvider.System))
+        using (var lines = new LogLines(output, json, isShared: true, TimeProvider.System))
         {
             // The first one is with the reader, who does not take it; the others gather behind it.
             lines.Write("taken\n"u8);
@@ -57,11 +57,41 @@ public sealed class LogLinesTests
     }
 
     [Fact]
+    public void What_gathers_again_and_again_needs_no_memory_again_and_is_written_at_once()
+    {
+        const int Rounds = 10;
+        var output = new PieceStream();
+        using var lines = new LogLines(output, isJson: false, isShared: false, TimeProvider.System);
+        var line = Encoding.UTF8.GetBytes(new string('x', 1023) + "\n");
+        var before = 0L;
+        for (var round = 1; round <= 2 * Rounds; round++)
+        {
+            if (round == Rounds)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
+            for (var i = 0; i < 300; i++)
+            {
+                lines.Write(line);
+            }
+
+            while (output.Taken < round * 300 * line.Length)
+            {
+                Thread.Yield();
+            }
+        }
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
+        Assert.InRange(output.Pieces.Count, 2 * Rounds, 6 * Rounds);
+    }
+
+    [Fact]
     public async Task A_reader_who_takes_nothing_does_not_keep_the_process_from_ending()
     {
         var output = new PieceStream();
         output.Gate.Reset();
-        var lines = new LogLines(output, isJson: false, TimeProvider.System);
+        var lines = new LogLines(output, isJson: false, isShared: true, TimeProvider.System);
         lines.Write("nobody takes it\n"u8);
         Assert.True(output.IsWriting.Wait(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
 
@@ -72,6 +102,10 @@ public sealed class LogLinesTests
     /// <summary>An output that keeps apart what is written at once, and takes it only while its gate is open.</summary>
     private sealed class PieceStream : MemoryStream
     {
+        private long _taken;
+
+        public long Taken => Volatile.Read(ref _taken);
+
         public List<string> Pieces { get; } = [];
 
         public ManualResetEventSlim Gate { get; } = new(initialState: true);
@@ -85,6 +119,7 @@ public sealed class LogLinesTests
             IsWriting.Set();
             Gate.Wait();
             Pieces.Add(Encoding.UTF8.GetString(buffer));
+            Interlocked.Add(ref _taken, buffer.Length);
         }
     }
 }

@@ -135,8 +135,13 @@ public sealed class Draining : IHostedLifecycleService
     }
 }
 
-/// <summary>The server's own transport, whose listeners can be told to take no more connections while the others go on.</summary>
-public sealed class DrainableTransport(IOptions<SocketTransportOptions> options, ILoggerFactory logs, Draining draining)
+/// <summary>
+/// The server's own transport, whose listeners can be told to take no more connections while the others go on. Listening is the last thing
+/// that a process does when it starts, so this is where one waits that is not wanted yet.
+/// </summary>
+/// <param name="supervised">Null without a supervisor.</param>
+public sealed class DrainableTransport(
+    IOptions<SocketTransportOptions> options, ILoggerFactory logs, Draining draining, SupervisedWorker? supervised = null)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private readonly SocketTransportFactory _sockets = new(options, logs);
@@ -145,6 +150,11 @@ public sealed class DrainableTransport(IOptions<SocketTransportOptions> options,
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (supervised is not null)
+        {
+            await supervised.WaitUntilWantedAsync(cancellationToken);
+        }
+
         var listener = await _sockets.BindAsync(endpoint, cancellationToken);
         draining.Add(listener);
         return listener;

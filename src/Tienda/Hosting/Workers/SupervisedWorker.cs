@@ -5,12 +5,14 @@ using System.Security.Cryptography;
 namespace Tienda.Hosting.Workers;
 
 /// <summary>
-/// The worker's side of its supervision: says when it takes requests and when it has served enough, and ends when it is told to.
+/// The worker's side of its supervision: begins when it is told to, says when it takes requests and when it has served enough, and ends
+/// when it is told to.
 /// </summary>
 public sealed class SupervisedWorker(Settings settings, IHostApplicationLifetime lifetime, Draining draining) : IHostedService, IDisposable
 {
     private readonly AnonymousPipeClientStream _reports = new(PipeDirection.Out, settings.Place!.Reports);
     private readonly long? _most = MostRequests(settings);
+    private readonly TaskCompletionSource<bool> _isWanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _served;
 
     public bool CountsRequests => _most is not null;
@@ -32,6 +34,19 @@ public sealed class SupervisedWorker(Settings settings, IHostApplicationLifetime
         return Task.CompletedTask;
     }
 
+    /// <summary>Says that only listening is left to do, and waits until that is wanted. If it never will be, the process ends.</summary>
+    public async Task WaitUntilWantedAsync(CancellationToken ct)
+    {
+        Report(WorkerProcess.Waiting);
+        var isWanted = _isWanted.Task;
+        await Task.WhenAny(isWanted, Task.Delay(Timeout.Infinite, ct));
+        if (!isWanted.IsCompleted || !await isWanted)
+        {
+            // Nothing has begun that could be finished.
+            Environment.Exit(0);
+        }
+    }
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose() => _reports.Dispose();
@@ -43,6 +58,7 @@ public sealed class SupervisedWorker(Settings settings, IHostApplicationLifetime
     private void Listen()
     {
         using var orders = new StreamReader(Console.OpenStandardInput());
+        _isWanted.SetResult(orders.ReadLine() == WorkerProcess.Begin);
         // Its end means that there is no supervisor any more.
         draining.IsPatient = orders.ReadLine() == WorkerProcess.Retire;
         lifetime.StopApplication();

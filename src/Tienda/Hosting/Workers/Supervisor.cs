@@ -4,8 +4,9 @@ using Tienda.Telemetry.Reports;
 namespace Tienda.Hosting.Workers;
 
 /// <summary>
-/// Keeps a number of workers on one listening socket: a worker that ends is followed by another one, on SIGHUP they are replaced one after
-/// the other, and on SIGTERM all of them finish what they have begun. It does nothing else, so that nothing can happen to it.
+/// Keeps a number of workers on one listening socket: a worker that ends is followed by one that waits for that, on SIGHUP they are
+/// replaced one after the other, and on SIGTERM all of them finish what they have begun. It does nothing else, so that nothing can happen
+/// to it.
 /// </summary>
 public sealed partial class Supervisor : IDisposable
 {
@@ -23,7 +24,8 @@ public sealed partial class Supervisor : IDisposable
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly ReportArchive _reports;
     private readonly ILogger<Supervisor> _logger;
-    private readonly Slot[] _slots;
+    private readonly WorkerSlot[] _slots;
+    private readonly SpareWorker _spare;
     private readonly SemaphoreSlim _replacing = new(1);
 
     /// <param name="environment">What the workers find beside the environment of this process.</param>
@@ -35,7 +37,8 @@ public sealed partial class Supervisor : IDisposable
         ILogger<Supervisor> logger)
     {
         (_settings, _socket, _environment, _reports, _logger) = (settings, socket, environment, reports, logger);
-        _slots = [.. Enumerable.Range(1, settings.Workers).Select(number => new Slot(number))];
+        _slots = [.. Enumerable.Range(0, settings.Workers).Select(_ => new WorkerSlot())];
+        _spare = new SpareWorker(settings.Workers + 1, Prepare, logger);
     }
 
     /// <summary>Runs until it is told to end.</summary>
@@ -45,16 +48,16 @@ public sealed partial class Supervisor : IDisposable
     {
         _socket.Bequeath();
         // Alone, so that what is wrong is said once.
-        var first = Start(_slots[0]);
+        var first = Fill(_slots[0], Prepare(1));
         await Task.WhenAny(first.IsReady, first.Ended, Task.Delay(Timeout.Infinite, ct));
         if (first.Ended.IsCompleted && !ct.IsCancellationRequested)
         {
             throw new CommandException($"The first worker ended with exit code {first.ExitCode} before it could take a request.");
         }
 
-        foreach (var slot in _slots.Skip(1).TakeWhile(_ => !ct.IsCancellationRequested))
+        for (var i = 1; i < _slots.Length && !ct.IsCancellationRequested; i++)
         {
-            Start(slot);
+            Fill(_slots[i], Prepare(i + 1));
         }
 
         var reloading = Task.CompletedTask;
@@ -63,11 +66,12 @@ public sealed partial class Supervisor : IDisposable
             signal.Cancel = true;
             reloading = Task.WhenAll(reloading, ReloadAsync(ct));
         });
-        var keeping = _slots.Select(slot => KeepAsync(slot, ct)).ToArray();
+        var keeping = _slots.Select(slot => KeepAsync(slot, ct)).ToList();
         var all = Task.WhenAll(_slots.Select(slot => slot.Worker!.IsReady));
         if (await Task.WhenAny(all, Task.Delay(Timeout.Infinite, ct)) == all)
         {
             opened();
+            keeping.Add(_spare.KeepAsync(ct));
         }
 
         await UntilStoppedAsync(Task.WhenAll(keeping), ct);
@@ -97,9 +101,9 @@ public sealed partial class Supervisor : IDisposable
         }
     }
 
-    private WorkerProcess Start(Slot slot)
+    private WorkerProcess Prepare(int number)
     {
-        var worker = slot.Worker = WorkerProcess.Start(slot.Number, _socket, _environment, _reports.Begin(slot.Number));
+        var worker = WorkerProcess.Start(number, _socket, _environment, _reports.Begin(number));
         _ = worker.IsReady.ContinueWith(
             _ => Log.Ready(_logger, worker.Number, worker.Id), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         _ = worker.Ended.ContinueWith(
@@ -107,8 +111,14 @@ public sealed partial class Supervisor : IDisposable
         return worker;
     }
 
+    private static WorkerProcess Fill(WorkerSlot slot, WorkerProcess worker)
+    {
+        _ = worker.BeginAsync();
+        return slot.Worker = worker;
+    }
+
     // Waits for whatever happens to the worker of a place, and sees to it that there is one.
-    private async Task KeepAsync(Slot slot, CancellationToken ct)
+    private async Task KeepAsync(WorkerSlot slot, CancellationToken ct)
     {
         var failures = 0;
         while (!ct.IsCancellationRequested)
@@ -144,7 +154,7 @@ public sealed partial class Supervisor : IDisposable
                 if (!ct.IsCancellationRequested)
                 {
                     worker.Dispose();
-                    Start(slot);
+                    Fill(slot, _spare.Take(worker.Number) ?? Prepare(worker.Number));
                     _reports.NoteRestart(hasDied: true);
                 }
             }
@@ -160,13 +170,19 @@ public sealed partial class Supervisor : IDisposable
             {
                 return;
             }
+
+            // The first one has shown that a worker can start with the settings as they are now.
+            if (slot == _slots[0])
+            {
+                _spare.Renew();
+            }
         }
 
         Log.Reloaded(_logger);
     }
 
     // One at a time, and the old one goes when the new one takes requests: there are never fewer than there should be.
-    private async Task<bool> ReplaceAsync(Slot slot, WorkerProcess old, CancellationToken ct)
+    private async Task<bool> ReplaceAsync(WorkerSlot slot, WorkerProcess old, CancellationToken ct)
     {
         await _replacing.WaitAsync(ct);
         try
@@ -178,7 +194,7 @@ public sealed partial class Supervisor : IDisposable
                     return true;
                 }
 
-                var successor = Start(slot);
+                var successor = Fill(slot, Prepare(old.Number));
                 await Task.WhenAny(successor.IsReady, successor.Ended, Task.Delay(StartPatience, ct));
                 if (!successor.IsReady.IsCompleted)
                 {
@@ -190,7 +206,7 @@ public sealed partial class Supervisor : IDisposable
                     slot.KeepInstead(old);
                     if (!ct.IsCancellationRequested)
                     {
-                        Log.NotReplaced(_logger, slot.Number);
+                        Log.NotReplaced(_logger, old.Number);
                     }
 
                     return false;
@@ -212,7 +228,8 @@ public sealed partial class Supervisor : IDisposable
     {
         // Whoever comes when the workers have closed theirs is refused, instead of waiting in it for one.
         _socket.Dispose();
-        var left = _slots.Select(slot => slot.Worker).OfType<WorkerProcess>().Where(worker => !worker.Ended.IsCompleted).ToList();
+        var all = _slots.Select(slot => slot.Worker).Append(_spare.Worker);
+        var left = all.OfType<WorkerProcess>().Where(worker => !worker.Ended.IsCompleted).ToList();
         left.ForEach(worker => worker.End());
         await Task.WhenAll(left.Select(WaitForEndAsync));
     }
@@ -228,34 +245,6 @@ public sealed partial class Supervisor : IDisposable
         }
 
         worker.Dispose();
-    }
-
-    /// <summary>The place of a worker and the one that has it now.</summary>
-    private sealed class Slot(int number) : IDisposable
-    {
-        private readonly SemaphoreSlim _gate = new(1);
-        private WorkerProcess? _notReplaced;
-
-        public int Number => number;
-
-        public WorkerProcess? Worker { get; set; }
-
-        public bool HasFailedToReplace(WorkerProcess worker) => worker == _notReplaced;
-
-        public void KeepInstead(WorkerProcess old) => Worker = _notReplaced = old;
-
-        public async Task<IDisposable> LockAsync(CancellationToken ct)
-        {
-            await _gate.WaitAsync(ct);
-            return new Turn(_gate);
-        }
-
-        public void Dispose() => _gate.Dispose();
-
-        private sealed class Turn(SemaphoreSlim gate) : IDisposable
-        {
-            public void Dispose() => gate.Release();
-        }
     }
 
     private static partial class Log

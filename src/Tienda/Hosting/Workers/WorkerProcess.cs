@@ -9,11 +9,17 @@ namespace Tienda.Hosting.Workers;
 /// <summary>One worker, as the supervisor sees it.</summary>
 public sealed partial class WorkerProcess : IDisposable
 {
+    /// <summary>What a worker says when it could take requests.</summary>
+    public const string Waiting = "waiting";
+
     /// <summary>What a worker says when it takes requests.</summary>
     public const string Ready = "ready";
 
     /// <summary>What it says, before a number, when it has served so many requests and would like to be followed by another one.</summary>
     public const string Tired = "tired ";
+
+    /// <summary>What the supervisor says to a worker that shall take requests.</summary>
+    public const string Begin = "begin";
 
     /// <summary>What the supervisor says to a worker whose successor is there: it may take its time.</summary>
     public const string Retire = "retire";
@@ -22,6 +28,7 @@ public sealed partial class WorkerProcess : IDisposable
 
     private readonly Process _process;
     private readonly AnonymousPipeServerStream _reports;
+    private readonly TaskCompletionSource _waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<long> _tired = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _began = Stopwatch.GetTimestamp();
@@ -45,6 +52,9 @@ public sealed partial class WorkerProcess : IDisposable
     public TimeSpan Age => Stopwatch.GetElapsedTime(_began);
 
     public Task Ended { get; }
+
+    /// <summary>Ends when it could take requests at once, and never if it ends before.</summary>
+    public Task IsWaiting => _waiting.Task;
 
     /// <summary>Ends when it takes requests, and never if it ends before.</summary>
     public Task IsReady => _ready.Task;
@@ -76,22 +86,14 @@ public sealed partial class WorkerProcess : IDisposable
         return new WorkerProcess(number, process, reports, files);
     }
 
+    /// <summary>Lets it take requests, as soon as it has got so far.</summary>
+    public Task BeginAsync() => SayAsync(Begin);
+
     /// <summary>Asks it to end as soon as what it has begun is done.</summary>
     public void End() => _ = Signal(Id, SignalToEnd);
 
     /// <summary>The same, but it waits for idle connections to say goodbye.</summary>
-    public async Task RetireAsync()
-    {
-        try
-        {
-            await _process.StandardInput.WriteLineAsync(Retire);
-            await _process.StandardInput.FlushAsync();
-        }
-        catch (IOException)
-        {
-            // It has ended by itself.
-        }
-    }
+    public Task RetireAsync() => SayAsync(Retire);
 
     public void Kill() => _process.Kill();
 
@@ -101,12 +103,29 @@ public sealed partial class WorkerProcess : IDisposable
         _process.Dispose();
     }
 
+    private async Task SayAsync(string word)
+    {
+        try
+        {
+            await _process.StandardInput.WriteLineAsync(word);
+            await _process.StandardInput.FlushAsync();
+        }
+        catch (IOException)
+        {
+            // It has ended by itself.
+        }
+    }
+
     private async Task ListenAsync()
     {
         using var lines = new StreamReader(_reports, leaveOpen: true);
         while (await lines.ReadLineAsync() is { } line)
         {
-            if (line == Ready)
+            if (line == Waiting)
+            {
+                _waiting.TrySetResult();
+            }
+            else if (line == Ready)
             {
                 _ready.TrySetResult();
             }

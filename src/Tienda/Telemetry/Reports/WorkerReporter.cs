@@ -9,7 +9,8 @@ namespace Tienda.Telemetry.Reports;
 /// lost whatever happens to this process; and once a second it writes there what nobody has asked for. All of it on a thread of its own: a
 /// process that has no thread left for its requests still reports.
 /// </summary>
-public sealed partial class WorkerReporter(ProcessReport figures, Settings settings, ILogger<WorkerReporter> logger)
+public sealed partial class WorkerReporter(
+    ProcessReport figures, Settings settings, IHostApplicationLifetime lifetime, ILogger<WorkerReporter> logger)
     : IHostedLifecycleService, IDisposable
 {
     private const int Waiting = 16;
@@ -23,19 +24,8 @@ public sealed partial class WorkerReporter(ProcessReport figures, Settings setti
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            _socket.Bind(new UnixDomainSocketEndPoint(_files.Socket));
-            _socket.Listen(Waiting);
-            _thread = new Thread(Run) { IsBackground = true, Name = "metrics" };
-            _thread.Start();
-        }
-        catch (Exception refused) when (refused is SocketException or ArgumentException)
-        {
-            // The others go on without it, and the shop with it.
-            Log.Mute(logger, _files.Socket, refused.Message);
-        }
-
+        // One that only waits is none of those whose figures are added up.
+        lifetime.ApplicationStarted.Register(Begin);
         return Task.CompletedTask;
     }
 
@@ -60,6 +50,22 @@ public sealed partial class WorkerReporter(ProcessReport figures, Settings setti
     }
 
     public void Dispose() => _socket.Dispose();
+
+    private void Begin()
+    {
+        try
+        {
+            _socket.Bind(new UnixDomainSocketEndPoint(_files.Socket));
+            _socket.Listen(Waiting);
+            _thread = new Thread(Run) { IsBackground = true, Name = "metrics" };
+            _thread.Start();
+        }
+        catch (Exception refused) when (refused is SocketException or ArgumentException)
+        {
+            // The others go on without it, and the shop with it.
+            Log.Mute(logger, _files.Socket, refused.Message);
+        }
+    }
 
     private void Run()
     {

@@ -1,17 +1,12 @@
 -- The guide's mix over HTTP with wrk: three lists of 20 products, two products, one order in every six requests, at random; the orders of
 -- one to three lines over the 100 products of the demonstration data. From the environment: PACED=1 for users who wait one to three
 -- seconds before each request, ADMIN_API_KEY, under which the orders are placed, ADDRESSES for so many users with addresses of their own.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "threads.lua")
 local paced = os.getenv("PACED") == "1"
 local addresses = tonumber(os.getenv("ADDRESSES") or "0")
-local threads = 0
-
-function setup(thread)
-    thread:set("id", threads)
-    threads = threads + 1
-end
 
 function init()
-    math.randomseed(os.time() * 64 + id + tonumber(os.getenv("WORKER")) * 8)
+    seed(tonumber(os.getenv("WORKER")))
     headers = { ["Content-Type"] = "application/json", ["X-API-Key"] = os.getenv("ADMIN_API_KEY") }
 end
 

@@ -1,18 +1,13 @@
 -- Places orders of three lines over HTTP with wrk. From the environment: SPREAD (uniform over 1,000 products, or hot: all on the same
 -- three, or demo: over the 100 demonstration products, or empty: a request that does nothing instead), KEYED=1 for an Idempotency-Key with
 -- each, BILLED=1 for a bill with each, ADMIN_API_KEY.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "threads.lua")
 local spread, keyed, billed = os.getenv("SPREAD"), os.getenv("KEYED") == "1", os.getenv("BILLED") == "1"
-local threads = 0
 -- The ids of bench/orders.sql, apart from those of the demonstration data.
 local first = 1000000
 
-function setup(thread)
-    thread:set("id", threads)
-    threads = threads + 1
-end
-
 function init()
-    math.randomseed(os.time() * 64 + id)
+    seed()
     prefix = string.format("%x-%x-%x-", os.time(), id, math.random(2 ^ 30))
     count = 0
     headers = { ["Content-Type"] = "application/json", ["X-API-Key"] = os.getenv("ADMIN_API_KEY") }

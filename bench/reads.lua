@@ -1,15 +1,10 @@
 -- Reads that no cache answers, with wrk: an administrator's. From the environment: READ (list, detail or search), PRODUCTS (how many there
 -- are), ADMIN_API_KEY.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "threads.lua")
 local read, products = os.getenv("READ"), tonumber(os.getenv("PRODUCTS"))
-local threads = 0
-
-function setup(thread)
-    thread:set("id", threads)
-    threads = threads + 1
-end
 
 function init()
-    math.randomseed(os.time() * 64 + id)
+    seed()
     headers = { ["X-API-Key"] = os.getenv("ADMIN_API_KEY") }
 end
 

@@ -1,14 +1,10 @@
 -- Signs in with wrk, each time from another address. From the environment: EMAILS between commas, PASSWORD, which all of them have. They
 -- take turns: a limit would refuse one who tries a second time before the answer to the first.
-local threads, emails = 0, {}
-
-function setup(thread)
-    thread:set("id", threads)
-    threads = threads + 1
-end
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "threads.lua")
+local emails = {}
 
 function init()
-    math.randomseed(os.time() * 64 + id)
+    seed()
     for email in os.getenv("EMAILS"):gmatch("[^,]+") do
         table.insert(emails, email)
     end

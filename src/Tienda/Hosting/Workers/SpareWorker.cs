@@ -10,9 +10,6 @@ public sealed partial class SpareWorker(int number, Func<int, WorkerProcess> sta
     // Until then it would take the processor from the first requests, which are slow enough.
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(3);
 
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
-
     private readonly Lock _gate = new();
     private TaskCompletionSource _isGone = NewSignal();
     private WorkerProcess? _worker;
@@ -56,20 +53,17 @@ public sealed partial class SpareWorker(int number, Func<int, WorkerProcess> sta
     public async Task KeepAsync(CancellationToken ct)
     {
         await Task.Delay(Delay, ct);
-        var pause = FirstPause;
+        var failures = 0;
         while (!ct.IsCancellationRequested)
         {
             var (worker, isGone) = Begin();
             await Task.WhenAny(worker.Ended, isGone, Task.Delay(Timeout.Infinite, ct));
-            if (isGone.IsCompleted)
+            failures = isGone.IsCompleted ? 0 : failures + 1;
+            if (failures > 0 && !ct.IsCancellationRequested)
             {
-                pause = FirstPause;
-            }
-            else if (!ct.IsCancellationRequested)
-            {
+                var pause = RestartPause.After(failures);
                 Log.Ended(logger, worker.Number, worker.Id, worker.ExitCode, pause.TotalSeconds);
                 await Task.Delay(pause, ct);
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
     }

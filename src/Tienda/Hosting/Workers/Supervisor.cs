@@ -12,8 +12,6 @@ public sealed partial class Supervisor : IDisposable
 {
     // A worker that ends sooner is not well, and the next one waits.
     private static readonly TimeSpan Healthy = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
 
     // Beyond SHUTDOWN_TIMEOUT, for what a process does behind its last request.
@@ -147,8 +145,8 @@ public sealed partial class Supervisor : IDisposable
                 }
 
                 failures = worker.Age < Healthy ? failures + 1 : 0;
-                var pause = failures < 2 ? TimeSpan.Zero
-                    : TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, FirstPause.TotalSeconds * Math.Pow(2, failures - 2)));
+                // The first time there is none.
+                var pause = RestartPause.After(failures - 1);
                 Log.Ended(_logger, worker.Number, worker.Id, worker.ExitCode, pause.TotalSeconds);
                 await Task.Delay(pause, ct).ContinueWith(_ => { }, TaskScheduler.Default);
                 if (!ct.IsCancellationRequested)

@@ -80,17 +80,21 @@ public sealed partial class TestPrometheus : IAsyncDisposable
     public async Task<List<ActiveAlert>> FireAsync(params string[] alerts)
     {
         var fired = new Dictionary<string, ActiveAlert>();
+        List<ActiveAlert> active = [];
+        var figures = "";
         await WaitAsync(
             async () =>
             {
-                foreach (var alert in (await AlertsAsync()).Where(alert => alert.Fires && alerts.Contains(alert.Id)))
+                active = await AlertsAsync();
+                figures = await ShowAsync("{__name__=~\"up|scrape_duration_seconds|tienda_workers.*\"}");
+                foreach (var alert in active.Where(alert => alert.Fires && alerts.Contains(alert.Id)))
                 {
                     fired.TryAdd(alert.Id, alert);
                 }
 
                 return fired.Count == alerts.Length;
             },
-            () => $"These do not fire: {string.Join(", ", alerts.Except(fired.Keys))}");
+            () => $"These do not fire: {string.Join(", ", alerts.Except(fired.Keys))}\nactive: {string.Join(", ", active)}\n{figures}");
         return [.. fired.Values];
     }
 
@@ -108,10 +112,14 @@ public sealed partial class TestPrometheus : IAsyncDisposable
     {
         for (var waited = Stopwatch.StartNew(); !await condition(); await Task.Delay(100))
         {
-            Assert.True(waited.Elapsed < Patience, complaint());
+            Assert.True(waited.Elapsed < Patience, $"{complaint()}\n{await File.ReadAllTextAsync(Path.Combine(_folder.Path, "log"))}");
             Assert.False(_process.HasExited, "Prometheus has ended.");
         }
     }
+
+    /// <summary>The series of an instant query with their latest values, for a message.</summary>
+    public async Task<string> ShowAsync(string expression) =>
+        (await AskAsync($"query?query={Uri.EscapeDataString(expression)}"))["result"]!.ToJsonString();
 
     public async ValueTask DisposeAsync()
     {

@@ -13,9 +13,11 @@ the shop's rate limits stay on; the shop has to trust this machine in TRUSTED_PR
 """
 
 import logging
+import signal
 import sys
 from typing import Any
 
+import gevent
 from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner
@@ -53,6 +55,7 @@ def begin(environment: Environment, **_: Any) -> None:
             prepare(environment, options.num_users or 1)
         except CannotPrepare as reason:
             sys.exit(f"The load test cannot begin: {reason}")
+        end_on_interrupt(environment.runner)
 
 
 @events.test_start.add_listener
@@ -84,6 +87,17 @@ def leave(environment: Environment, **_: Any) -> None:
     """Ends a run that a signal ends: Locust would decide on its exit code before the books are compared."""
     if ShopUser.shop and isinstance(environment.runner, LocalRunner):
         environment.runner.stop()
+
+
+def end_on_interrupt(runner: LocalRunner) -> None:
+    """Has Ctrl+C end the run like its time does. Python's own way breaks whatever is under way, be it a user's order; the second time it is
+    the system's."""
+
+    def end() -> None:
+        interrupt.cancel()
+        runner.quit()
+
+    interrupt = gevent.signal_handler(signal.SIGINT, end)
 
 
 def prepare(environment: Environment, users: int) -> None:

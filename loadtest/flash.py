@@ -77,6 +77,11 @@ class FlashSaleUser(ShopUser):
         else:
             self.books.note_order(answered)
 
+    def on_stop(self) -> None:
+        """Time was up before an answer came: the order may be there."""
+        if self.key:
+            self.order()
+
     def look(self) -> None:
         is_known = time.monotonic() - (self.sale.sold_out_since or 0) > STALE_AT_MOST
 

@@ -77,6 +77,8 @@ class Journey(SequentialTaskSet):
     def cancel(self) -> None:
         if not self.user.cancels():
             return
+        # Before it is asked for: it may be done without an answer, when time is up.
+        self.user.books.note_canceled(self.order)
         self.user.ask(
             "PATCH",
             f"/orders/{self.order['id_key']}",
@@ -85,8 +87,6 @@ class Journey(SequentialTaskSet):
             check=lambda order: require(order["status"] == CANCELED, "The order is not canceled"),
             headers=self.user.credentials(),
         )
-        # Also without an answer: it may have been canceled all the same.
-        self.user.books.note_canceled(self.order)
 
     @task
     def review(self) -> None:

@@ -24,9 +24,9 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
     {
         var run = await loaded.RunAsync(loaded.Url, $"-u 20 -r 20 --pauses 0.1 --flash-stock 10 {AllClasses}", Requests);
 
-        Assert.True(run.ExitCode == 0, run.Output);
+        Assert.True(run.ExitCode == 0, run.Message);
         var table = run.Table();
-        Assert.All(Requests, name => Assert.True(table.GetValueOrDefault(name) is (Requests: > 0, Failures: 0), $"{name}: {run.Output}"));
+        Assert.All(Requests, name => Assert.True(table.GetValueOrDefault(name) is (Requests: > 0, Failures: 0), $"{name}: {run.Message}"));
         Assert.Equal(0, table[" Aggregated"].Failures);
         Assert.Contains("The shop's own books agree", run.Output, StringComparison.Ordinal);
         var page = await File.ReadAllTextAsync($"{run.Files}.html", TestContext.Current.CancellationToken);
@@ -40,7 +40,7 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
 
         var run = await loaded.RunAsync(loaded.Url, "-u 15 -r 15 --pauses 0.1", guides);
 
-        Assert.True(run.ExitCode == 0, run.Output);
+        Assert.True(run.ExitCode == 0, run.Message);
         Assert.Equal([" Aggregated", .. guides], run.Table().Keys.Order());
     }
 
@@ -49,7 +49,7 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
     {
         var run = await loaded.RunAsync(loaded.Url, "-u 20 -r 20 --flash-stock 30 FlashSaleUser", "POST /orders (sold out)");
 
-        Assert.True(run.ExitCode == 0, run.Output);
+        Assert.True(run.ExitCode == 0, run.Message);
         var table = run.Table();
         Assert.Equal((30, 0), table["POST /orders"]);
         Assert.InRange(table["POST /orders (sold out)"].Requests, 1, 20);

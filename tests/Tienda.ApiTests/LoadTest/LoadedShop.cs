@@ -66,6 +66,10 @@ public sealed record LoadTestRun(int ExitCode, string Output, string Files)
     public static bool HasEnded(string output) =>
         output.Contains("Shutting down", StringComparison.Ordinal) || output.Contains("cannot begin", StringComparison.Ordinal);
 
+    /// <summary>The output, behind what it says went wrong.</summary>
+    public string Message =>
+        string.Join('\n', Output.Split('\n').Where(line => line.Contains("/ERROR/", StringComparison.Ordinal)).Append(Output));
+
     /// <summary>Requests and failures, by the names in Locust's table.</summary>
     public Dictionary<string, (int Requests, int Failures)> Table()
     {

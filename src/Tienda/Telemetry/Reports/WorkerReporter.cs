@@ -24,7 +24,8 @@ public sealed partial class WorkerReporter(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        // One that only waits is none of those whose figures are added up.
+        // One that only waits is none of those whose figures are added up. Before the supervisor hears that it takes requests: what is
+        // registered last is called first.
         lifetime.ApplicationStarted.Register(Begin);
         return Task.CompletedTask;
     }
@@ -53,6 +54,8 @@ public sealed partial class WorkerReporter(
 
     private void Begin()
     {
+        // From now on it is one of the workers, even if it hangs before it has anything to report.
+        Keep(new MetricReport());
         try
         {
             _socket.Bind(new UnixDomainSocketEndPoint(_files.Socket));
@@ -76,7 +79,7 @@ public sealed partial class WorkerReporter(
             {
                 using var asking = !isFirst && _socket.Poll(Interval, SelectMode.SelectRead) ? _socket.Accept() : null;
                 isFirst = false;
-                var text = Report();
+                var text = Keep(figures.Read());
                 if (asking is not null)
                 {
                     // Whoever asks and does not listen must not keep the others waiting.
@@ -99,9 +102,9 @@ public sealed partial class WorkerReporter(
         _socket.Dispose();
     }
 
-    private string Report()
+    private string Keep(MetricReport report)
     {
-        var text = MetricText.Write(figures.Read());
+        var text = MetricText.Write(report);
         try
         {
             WorkerFiles.Write(_files.Report, text);

@@ -1,6 +1,4 @@
-using System.Reflection;
 using System.Text.RegularExpressions;
-using Microsoft.AspNetCore.Http;
 
 namespace Tienda.UnitTests;
 
@@ -59,26 +57,6 @@ public sealed partial class ArchitectureTests
     public void Lines_fit_the_screen() =>
         Assert.Empty(Files.Where(f => File.ReadLines(f).Any(line => line.Length > 140)).Select(Path.GetFileName));
 
-    [Fact]
-    public void Answers_carry_their_types_into_the_OpenAPI_document() =>
-        // TypedResults and Problem do, Results does not. It is not among BannedSymbols because generated handlers name it.
-        Assert.DoesNotContain(Files, file => UntypedResult().IsMatch(File.ReadAllText(file)));
-
-    [Fact]
-    public void Parameters_of_a_handler_are_not_inherited()
-    {
-        // The generator of handlers passes over them without a word (docs/decisions/0014).
-        var records = typeof(Tienda.Http.ListQuery).Assembly.GetTypes()
-            .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-            .SelectMany(method => method.GetParameters())
-            .Where(parameter => parameter.IsDefined(typeof(AsParametersAttribute)))
-            .Select(parameter => parameter.ParameterType)
-            .ToHashSet();
-
-        Assert.NotEmpty(records);
-        Assert.DoesNotContain(records, record => record.BaseType != typeof(object));
-    }
-
     private static bool Uses(string file, string space) =>
         File.ReadLines(file).Any(line => line.StartsWith($"using {space}", StringComparison.Ordinal));
 
@@ -86,9 +64,6 @@ public sealed partial class ArchitectureTests
 
     private static string Above(string folder) =>
         File.Exists(Path.Combine(folder, "Tienda.slnx")) ? folder : Above(Path.GetDirectoryName(folder.TrimEnd('/'))!);
-
-    [GeneratedRegex(@"\bResults\.\w+[(<]")]
-    private static partial Regex UntypedResult();
 
     [GeneratedRegex(@"\b(\w+Store) [a-z]\w*[,)]")]
     private static partial Regex StoreParameter();

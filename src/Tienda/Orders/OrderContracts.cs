@@ -175,7 +175,7 @@ public sealed class NeedsItemsAttribute() : ValidationAttribute("needs items")
 }
 
 /// <summary>Filters of the order list.</summary>
-public sealed record OrderQuery
+public sealed record OrderQuery : ListQuery
 {
     /// <summary>Only orders in this state: 1 PENDING, 2 IN_PROGRESS, 3 DELIVERED, 4 CANCELED.</summary>
     [Whole(1, 4)]

@@ -25,8 +25,8 @@ public static class OrderEndpoints
 
     /// <summary>List orders</summary>
     public static Task<Page<Order>> List(
-        [AsParameters] OrderQuery query, [AsParameters] ListQuery part, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        store.ListAsync(caller.ConfinedTo, query, part, ct);
+        [AsParameters] OrderQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        store.ListAsync(caller.ConfinedTo, query, ct);
 
     /// <summary>Get one order with its lines</summary>
     public static async Task<Results<Ok<Order>, Problem>> Get(

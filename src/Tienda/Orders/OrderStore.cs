@@ -20,14 +20,14 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>What <see cref="ReadEvent"/> reads, of order_events e.</summary>
     public const string EventColumns = "e.id_key, e.order_id, e.date, e.caller, e.event, e.details::text";
 
-    public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, ListQuery part, CancellationToken ct) =>
+    public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "orders o", "o.id_key")
             .WhereIf("o.client_id = {0}", confinedTo)
             .WhereIf("o.status = {0}", (short?)query.Status)
             .WhereIf("o.client_id = {0}", query.ClientId)
             .WhereIf("o.date >= {0}", query.From?.Utc)
             .WhereIf("o.date < {0}", query.To?.Utc)
-            .ReadAsync(database, part, Read, order => order.IdKey, ct);
+            .ReadAsync(database, query, Read, order => order.IdKey, ct);
 
     /// <summary>The orders of one client, or null if there is no such client.</summary>
     public Task<Page<Order>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>

@@ -125,7 +125,7 @@ public sealed class NotTogetherWithStockAttribute() : ValidationAttribute("canno
 }
 
 /// <summary>Filters and order of the product list.</summary>
-public sealed record ProductQuery
+public sealed record ProductQuery : ListQuery
 {
     /// <summary>Words that must occur in name, sku or description; accents and case are ignored, the last word may be incomplete.</summary>
     [Text(0, 200)]

@@ -29,10 +29,9 @@ public static class ProductEndpoints
     /// Inactive products are shown to administrators only.
     /// </remarks>
     public static async Task<Results<Page<Product>, Problem>> List(
-        [AsParameters] ProductQuery query, [AsParameters] ListQuery part, ClaimsPrincipal caller, ProductStore store, CacheFill fill,
-        CancellationToken ct) =>
-        ProductStore.CanContinue(query, part.After)
-            ? await store.ListAsync(query, part, caller.IsAdministrator, fill, ct)
+        [AsParameters] ProductQuery query, ClaimsPrincipal caller, ProductStore store, CacheFill fill, CancellationToken ct) =>
+        ProductStore.CanContinue(query)
+            ? await store.ListAsync(query, caller.IsAdministrator, fill, ct)
             : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Get one product</summary>

@@ -28,11 +28,11 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
             p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
     };
 
-    /// <summary>Whether a cursor belongs to the query's order.</summary>
-    public static bool CanContinue(ProductQuery query, Cursor? after) =>
-        after is null || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
+    /// <summary>Whether the query's cursor belongs to its order.</summary>
+    public static bool CanContinue(ProductQuery query) =>
+        query.After is not { } after || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
 
-    public async Task<Page<Product>> ListAsync(ProductQuery query, ListQuery part, bool inactiveToo, CacheFill fill, CancellationToken ct)
+    public async Task<Page<Product>> ListAsync(ProductQuery query, bool inactiveToo, CacheFill fill, CancellationToken ct)
     {
         var sort = query.Sort ?? Cursor.ById;
         var (order, key) = Orders[sort];
@@ -58,7 +58,7 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         }
 
         var page = await list.ReadAsync(
-            database, part, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct, fill);
+            database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct, fill);
         NoteTags(fill, query, page);
         return page;
     }

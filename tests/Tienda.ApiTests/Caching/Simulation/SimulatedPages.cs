@@ -50,24 +50,24 @@ public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPag
             await s.Products.FindAsync(id, false, fill, CancellationToken.None) is { } product ? new One(product) : null)),
         .. Enumerable.Range(1, products / 2).Select(id => new SimulatedPage($"reviews:product:{id}:skip:0:limit:3", async (s, fill) =>
             await s.Reviews.ListOfProductAsync(id, false, new ListQuery { Limit = 3, Count = new TotalCount(true) }, fill, CancellationToken.None))),
-        List("skip:0:limit:3", new(), new() { Limit = 3 }),
-        List("skip:2:limit:3", new(), new() { Limit = 3, Skip = 2 }),
-        List("skip:0:limit:100:count:exact", new(), new() { Count = new TotalCount(true) }),
-        List("skip:0:limit:3:in_stock:true:count:exact", new() { InStock = true }, new() { Limit = 3, Count = new TotalCount(true) }),
-        List("skip:0:limit:3:in_stock:false", new() { InStock = false }, new() { Limit = 3 }),
-        List("skip:0:limit:2:sort:price", new() { Sort = "price" }, new() { Limit = 2 }),
-        List("skip:0:limit:2:sort:-rating", new() { Sort = "-rating" }, new() { Limit = 2 }),
-        List("skip:0:limit:100:min_price:10.00", new() { MinPrice = new Money(1000) }, new()),
-        List("skip:0:limit:100:category_id:1", new() { CategoryId = 1 }, new()),
-        List("skip:0:limit:100:search:blue", new() { Search = "blue" }, new()),
+        List("skip:0:limit:3", new ProductQuery { Limit = 3 }),
+        List("skip:2:limit:3", new ProductQuery { Limit = 3, Skip = 2 }),
+        List("skip:0:limit:100:count:exact", new ProductQuery { Count = new TotalCount(true) }),
+        List("skip:0:limit:3:in_stock:true:count:exact", new ProductQuery { Limit = 3, InStock = true, Count = new TotalCount(true) }),
+        List("skip:0:limit:3:in_stock:false", new ProductQuery { Limit = 3, InStock = false }),
+        List("skip:0:limit:2:sort:price", new ProductQuery { Limit = 2, Sort = "price" }),
+        List("skip:0:limit:2:sort:-rating", new ProductQuery { Limit = 2, Sort = "-rating" }),
+        List("skip:0:limit:100:min_price:10.00", new ProductQuery { MinPrice = new Money(1000) }),
+        List("skip:0:limit:100:category_id:1", new ProductQuery { CategoryId = 1 }),
+        List("skip:0:limit:100:search:blue", new ProductQuery { Search = "blue" }),
         new SimulatedPage("categories:list:skip:0:limit:100", async (s, fill) =>
             await s.Categories.ListAsync(new ListQuery(), fill, CancellationToken.None)),
         new SimulatedPage("categories:id:2", async (s, fill) =>
             await s.Categories.FindAsync(2, fill, CancellationToken.None) is { } category ? new One(category) : null),
     ];
 
-    private static SimulatedPage List(string key, ProductQuery query, ListQuery part) => new("products:list:" + key, async (s, fill) =>
-        await s.Products.ListAsync(query, part, false, fill, CancellationToken.None));
+    private static SimulatedPage List(string key, ProductQuery query) => new("products:list:" + key, async (s, fill) =>
+        await s.Products.ListAsync(query, false, fill, CancellationToken.None));
 
     private static string? NextOf(IPage? page) => page?.GetType().GetProperty("Next")?.GetValue(page)?.ToString();
 

@@ -22,7 +22,7 @@ public sealed class HammerTests(ShopApp shop)
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(2);
 
     private static TimeSpan Half => TimeSpan.FromSeconds(
-        Environment.GetEnvironmentVariables()["HAMMER_SECONDS"] is string seconds ? int.Parse(seconds, CultureInfo.InvariantCulture) / 2 : 30);
+        Environment.GetEnvironmentVariables()["HAMMER_SECONDS"] is string seconds ? int.Parse(seconds, CultureInfo.InvariantCulture) / 2 : 15);
 
     [Fact]
     public async Task Readers_see_what_writers_were_told()

@@ -125,46 +125,52 @@ public sealed class GuideFileTests(GuideShop guide) : IClassFixture<GuideShop>
         var pool = (await guide.Admin.GetJsonAsync("/health_check"))["checks"]!["db_pool"]!;
         Assert.Equal((50, 150), ((int)pool["size"]!, (int)pool["total_capacity"]!));
         await using var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = guide.Postgres });
-        // Every look at the bills takes twelve seconds.
+        // Every look at the bills takes fourteen seconds, which is longer than anybody waits for a connection.
         await database.ValueAsync<int>(
             """
             ALTER TABLE bills RENAME TO bills_kept;
-            CREATE VIEW bills AS SELECT b.* FROM bills_kept b WHERE (SELECT pg_sleep(12)::text) IS NOT NULL;
+            CREATE VIEW bills AS SELECT b.* FROM bills_kept b WHERE (SELECT pg_sleep(14)::text) IS NOT NULL;
             SELECT 1
             """);
         var requests = new List<Task<(int Status, double Seconds, bool ToldWhen)>>();
-        long open = 0, most = 0;
-        for (var filling = Stopwatch.StartNew(); filling.Elapsed < TimeSpan.FromSeconds(9); await Task.Delay(50, Ct))
+        long open = 0;
+        for (var filling = Stopwatch.StartNew(); open < 600 && filling.Elapsed < TimeSpan.FromSeconds(12); await Task.Delay(100, Ct))
         {
+            var before = open;
+            open = await OpenAsync();
             // The connections of clients spread unevenly over the workers, so that some have more requests than connections.
-            if (open < 600 && requests.Count < 2000)
+            if (open == before && requests.Count < 2000)
             {
-                requests.AddRange(Enumerable.Range(0, 100).Select(_ => AskAsync("/bills")));
+                Ask(100);
             }
-
-            open = await database.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tienda/%'");
-            most = Math.Max(open, most);
         }
 
+        Ask(300);
         var answers = await Task.WhenAll(requests);
         await database.ValueAsync<int>("DROP VIEW bills; ALTER TABLE bills_kept RENAME TO bills; SELECT 1");
 
         var refused = answers.Where(answer => answer.Status != 200).ToList();
         TestReport.Tell(string.Create(
             CultureInfo.InvariantCulture,
-            $"the guide's pool: {most} connections open, {answers.Length - refused.Count} requests served and {refused.Count} refused after "
+            $"the guide's pool: {open} connections open, {answers.Length - refused.Count} requests served and {refused.Count} refused after "
             + $"{refused.Min(answer => answer.Seconds):F1} to {refused.Max(answer => answer.Seconds):F1} s"));
-        Assert.Equal(600, most);
-        Assert.True(answers.Length - refused.Count >= 600);
+        Assert.Equal(600, open);
+        // A few connections are those of the worker that waits, and of what the shop does for itself.
+        Assert.True(answers.Length - refused.Count >= 580);
         Assert.All(refused, answer => Assert.Equal((503, true), (answer.Status, answer.ToldWhen)));
-        // The others are told later by as long as two thousand clients need to be connected, on a machine that has other work as well.
+        // The others are told later by as long as so many clients need to be connected, on a machine that has other work as well.
         Assert.InRange(refused.Min(answer => answer.Seconds), 9.9, 13);
         Assert.All(refused, answer => Assert.InRange(answer.Seconds, 9.9, 60));
 
-        async Task<(int Status, double Seconds, bool ToldWhen)> AskAsync(string path)
+        Task<long> OpenAsync() =>
+            database.ValueAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tienda/%'");
+
+        void Ask(int count) => requests.AddRange(Enumerable.Range(0, count).Select(_ => AskAsync()));
+
+        async Task<(int Status, double Seconds, bool ToldWhen)> AskAsync()
         {
             var asked = Stopwatch.StartNew();
-            using var answer = await guide.Admin.GottenAsync(path);
+            using var answer = await guide.Admin.GottenAsync("/bills");
             return ((int)answer.StatusCode, asked.Elapsed.TotalSeconds, answer.Headers.RetryAfter is not null);
         }
     }

@@ -46,7 +46,7 @@ public sealed class OrderProofTests(ShopApp shop)
         });
 
         // Blocks a thread while requests are awaited, which FsCheck itself does not.
-        await Task.Run(() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(20 * Factor), property), Ct);
+        await Task.Run(() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(12 * Factor), property), Ct);
 
         await Books.CheckAsync(workers.Database, received);
     }

@@ -154,6 +154,7 @@ public sealed class InvalidationTests(ShopApp shop) : IAsyncLifetime
                     (_, "boolean") => $"NOT {column}",
                     (_, "timestamp with time zone") => "'2000-01-01'",
                     (_, "smallint") => $"{column} + 1",
+                    (_, "tsvector") => "'else'",
                     (_, "integer" or "bigint") => $"{column} + 1",
                     var (_, type) => throw new InvalidOperationException($"Say here how to change {table}.{column}, a {type}."),
                 };

@@ -32,6 +32,24 @@ public sealed class PlaceOrderTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task A_sale_writes_no_words_for_the_search()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var (product, client) = (await own.Given.ProductAsync(stock: 2), await own.Given.ClientAsync());
+        await own.Database.ValueAsync<int>(
+            """
+            CREATE OR REPLACE FUNCTION search_text(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS
+                $$ BEGIN RAISE 'words are written'; END $$;
+            SELECT 1
+            """);
+        using var renaming = await own.Http.PatchAsync($"/products/{product.Id()}", new { name = "Other" });
+        Assert.False(renaming.IsSuccessStatusCode);
+
+        await own.Given.OrderForAsync(client.Id(), (product, 1)).ShouldBeAsync(201);
+        await own.Http.PatchAsync($"/products/{product.Id()}", new { stock_change = 1 }).ShouldBeAsync(200);
+    }
+
+    [Fact]
     public async Task What_is_short_is_named_and_nothing_is_taken()
     {
         var (plenty, scarce) = (await Given.ProductAsync(stock: 10), await Given.ProductAsync(stock: 1));

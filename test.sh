@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds, checks the format, runs the tests and ends with "N passed, N failed".
-# ./test.sh NAME runs the tests whose class or method has NAME in its name.
+# ./test.sh NAME runs the tests whose class or method has NAME in its name. TEST_THREADS says how many run at a time; as many as there are cores
+# if it is not set.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 . scripts/tools.sh
@@ -25,7 +26,8 @@ tests/mutants.sh --check >&2 || fail "A fault of tests/mutants.sh can no longer 
 log=$(mktemp) TEST_REPORT=$(mktemp)
 export TEST_REPORT
 trap 'rm -f "$log" "$TEST_REPORT"' EXIT
-run() { dotnet test --solution Tienda.slnx -c Release --no-build --no-progress --no-ansi "$@" 2>&1 | tee -a "$log"; }
+threads=(${TEST_THREADS:+--max-threads "$TEST_THREADS"})
+run() { dotnet test --solution Tienda.slnx -c Release --no-build --no-progress --no-ansi "${threads[@]}" "$@" 2>&1 | tee -a "$log"; }
 
 # The last word of the summary's lines "succeeded: N" and "failed: N", over all runs. No test in a project is no failure (8).
 if [ $# -eq 0 ]; then

@@ -13,6 +13,7 @@ public sealed partial class TiendaProgram : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly bool _isSearched;
+    private Uri? _announced;
     private readonly TaskCompletionSource<Uri> _url = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private TiendaProgram(Process process, bool isSearched) => (_process, _isSearched) = (process, isSearched);
@@ -116,6 +117,9 @@ public sealed partial class TiendaProgram : IAsyncDisposable
     [GeneratedRegex(@"^\s*API +(?<url>\S+)|""Url"":""(?<url>[^""]+)""")]
     private static partial Regex AddressOfShop();
 
+    [GeneratedRegex(@"^\s*stop +Ctrl\+C|""Url"":")]
+    private static partial Regex EndOfBanner();
+
     private void Note(string? line)
     {
         lock (_output)
@@ -128,10 +132,15 @@ public sealed partial class TiendaProgram : IAsyncDisposable
             ShopOutput.Search(line);
         }
 
-        // In the banner, or in the line that stands for it in JSON logs.
+        // In the banner, which is there when its last line is, or in the line that stands for it in JSON logs.
         if (line is not null && AddressOfShop().Match(line) is { Success: true } found)
         {
-            _url.TrySetResult(new Uri(found.Groups["url"].Value));
+            _announced = new Uri(found.Groups["url"].Value);
+        }
+
+        if (_announced is not null && line is not null && EndOfBanner().IsMatch(line))
+        {
+            _url.TrySetResult(_announced);
         }
     }
 }

@@ -12,6 +12,7 @@
 # ./bench.sh all                   every one of the above
 # ./bench.sh scale                 throughput and p95 at 1, 2, 4 workers and 50 to 2,000 users
 # ./bench.sh growth                cost by size of the catalog, order history and page depth (--large: 1 M products, 10 M lines)
+# ./bench.sh catalog               searches, pages, counts, import and export of 1 M products, and of 1,000 (--quick: 20,000)
 # ./bench.sh capacity              CPU of shop, PostgreSQL, nginx and Redis for each kind of request (docs/capacity.md)
 # ./bench.sh soak                  an hour of whole journeys (--minutes 60): memory, connections, and whether the books are right
 # ./bench.sh judge FILE            says again whether a saved run met its targets; with --publish puts it into docs/

@@ -27,6 +27,7 @@ COMMANDS = {
     "connections": "connections",
     "scale": "scale",
     "growth": "growth",
+    "catalog": "catalog",
     "capacity": "capacity",
     "soak": "soak",
 }

@@ -47,14 +47,14 @@ class _Orders:
         self.rates: dict[str, list[float]] = defaultdict(list)
         self.milliseconds: dict[str, list[float]] = defaultdict(list)
         self.failed = 0.0
-        # The peer writes no log of events, so its statements are not to fire the triggers of it.
+        # The peer writes no log of events and no history, so its statements are not to fire the triggers of them.
         self._shop.psql("-q", "-f", _readable(processes, ROOT / "bench/orders.sql"))
 
     def pgbench(self, name: str, clients: int, script: str) -> None:
         file = self._processes.folder / f"{script}.sql"
         file.write_text(_SCRIPTS[script])
         words = ["-n", "-M", "prepared", "-f", file, "-c", str(clients), "-j", "2", "-T", str(self._seconds)]
-        output = self._shop.as_owner("pgbench", *words, options="-c tienda.logs_itself=on")
+        output = self._shop.as_owner("pgbench", *words, options="-c tienda.logs_itself=on -c tienda.cause=sale")
         self.rates[name].append(_number(r"^tps = ([\d.]+)", output))
         self.milliseconds[name].append(_number(r"^latency average = ([\d.]+)", output))
         self.failed += _number(r"failed transactions: (\d+)", output)

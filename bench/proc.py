@@ -56,6 +56,12 @@ def resident_mb(process: int) -> float:
     return int(found.group(1)) / 1024 if found else 0.0
 
 
+def peak_mb(process: int) -> float:
+    """The most that it has held at a time."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    return int(found.group(1)) / 1024 if found else 0.0
+
+
 def runs(process: int, program: str) -> bool:
     try:
         return program.encode() in Path(f"/proc/{process}/cmdline").read_bytes()

@@ -14,5 +14,5 @@ function request()
     elseif read == "detail" then
         return wrk.format("GET", "/products/" .. math.random(1, products), headers)
     end
-    return wrk.format("GET", "/products?limit=20&search=lamp", headers)
+    return wrk.format("GET", "/products?limit=20&sort=id&search=lamp", headers)
 end

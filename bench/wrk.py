@@ -52,6 +52,8 @@ def wrk(
 ) -> Load:
     words = command(url, connections=connections, seconds=seconds, threads=threads, script=script, headers=headers)
     load = parse(processes.run(words, settings=settings))
+    if not load.requests:
+        raise BenchError(f"{url} has answered nothing:\n{load.output}")
     if load.refused and not may_refuse:
         raise BenchError(f"{load.refused} of the answers of {url} were errors:\n{load.output}")
     return load

@@ -43,11 +43,11 @@ mutant "one highest transaction, and that it is seen is enough" CacheSimulationT
     '(_recent[slot] is { Count: > 0 } one ? new Recent([Math.Max(one.Xids[0], xid)], 1, null) : Recent.None.With(xid))'
 mutant "a look does not ask for what was running at the one before" CacheSimulationTests Data/CacheLog.cs \
     'e.xid = ANY($2::text::xid8[])' '(e.xid = ANY($2::text::xid8[]) AND false)'
-mutant "lists do not carry which products there are" CacheSimulationTests Products/ProductStore.cs \
+mutant "lists do not carry which products there are" CacheSimulationTests Products/ProductSelection.cs \
     '        fill.Shows(CacheTag.Products);' ''
-mutant "lists do not carry which products are in stock" CacheSimulationTests Products/ProductStore.cs \
+mutant "lists do not carry which products are in stock" CacheSimulationTests Products/ProductSelection.cs \
     '            fill.Shows(CacheTag.ProductsInStock);' ''
-mutant "lists do not carry the ratings that order them" InvalidationTests Products/ProductStore.cs \
+mutant "lists do not carry the ratings that order them" InvalidationTests Products/ProductListStore.cs \
     '            fill.Shows(CacheTag.ProductRatings);' ''
 mutant "a look asks twice: for events, then for the snapshot" CacheSimulationTests Data/CacheLog.cs \
     '        return poll;

@@ -49,11 +49,20 @@ public static class Program
         builder.Services.AddShopOpenApi();
         builder.Services.AddValidation();
         builder.Services.AddSingleton<ProductStore>();
+        builder.Services.AddSingleton<ProductListStore>();
+        builder.Services.AddSingleton<ProductFacetStore>();
+        builder.Services.AddSingleton<CatalogStatisticsStore>();
+        builder.Services.AddSingleton<ProductSearchStore>();
+        builder.Services.AddSingleton<ProductBulkStore>();
+        builder.Services.AddSingleton<ProductHistoryStore>();
+        builder.Services.AddHostedService<CatalogUpkeep>();
+        builder.Services.AddProductFiles();
         builder.Services.AddSingleton<CategoryStore>();
         builder.Services.AddSingleton<ClientStore>();
         builder.Services.AddSingleton<ClientErasure>();
         builder.Services.AddSingleton<AddressStore>();
         builder.Services.AddSingleton<OrderStore>();
+        builder.Services.AddSingleton<OrderExportStore>();
         builder.Services.AddOrderQueue();
         builder.Services.AddSingleton<OrderDetailStore>();
         builder.Services.AddSingleton<BillStore>();
@@ -96,6 +105,7 @@ public static class Program
         database.MapSignIn();
         var shop = database.MapGroup("").RepeatingReads(settings);
         shop.MapProducts();
+        shop.MapProductFiles();
         shop.MapCategories();
         shop.MapClients();
         shop.MapAddresses();

@@ -29,22 +29,18 @@ public sealed class OwnShop : IAsyncDisposable
     /// <summary>Speaks to the shop as nobody in particular.</summary>
     public HttpClient Anonymous() => new() { BaseAddress = Http.BaseAddress };
 
-    public static async Task<OwnShop> OpenAsync(ShopApp shop, Func<Settings, Settings>? adjust = null)
+    public static async Task<OwnShop> OpenAsync(ShopApp shop, Func<Settings, Settings>? adjust = null) =>
+        await OpenAsync(await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}"), adjust);
+
+    /// <summary>A shop on a database that is there already.</summary>
+    public static async Task<OwnShop> OpenAsync(PostgresServer server, Func<Settings, Settings>? adjust = null)
     {
-        var server = await shop.Postgres.CreateDatabaseAsync($"own_{Guid.NewGuid():N}");
         var (app, http) = await ShopApp.OpenShopAsync(server, adjust);
         return new OwnShop(server, app, http);
     }
 
     /// <summary>Holds what a statement locks, as an operator does who forgot to commit.</summary>
-    public async Task<HeldRow> HoldAsync(string sql)
-    {
-        var connection = await Database.OpenConnectionAsync();
-        var transaction = await connection.BeginTransactionAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
-        return new HeldRow(connection, transaction);
-    }
+    public Task<HeldRow> HoldAsync(string sql) => Database.HoldAsync(sql);
 
     /// <summary>How PostgreSQL would run a statement.</summary>
     public async Task<string> PlanAsync(string sql)
@@ -102,17 +98,5 @@ public sealed class OwnShop : IAsyncDisposable
         Http.Dispose();
         await App.DisposeAsync();
         await Database.DisposeAsync();
-    }
-}
-
-/// <summary>An open transaction that holds a row.</summary>
-public sealed class HeldRow(NpgsqlConnection connection, NpgsqlTransaction transaction) : IAsyncDisposable
-{
-    public Task CommitAsync() => transaction.CommitAsync();
-
-    public async ValueTask DisposeAsync()
-    {
-        await transaction.DisposeAsync();
-        await connection.DisposeAsync();
     }
 }

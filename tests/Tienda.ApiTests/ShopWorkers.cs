@@ -100,7 +100,8 @@ public sealed class ShopWorkers : IAsyncDisposable
     private async Task StartAsync(int worker)
     {
         _programs[worker] = TiendaProgram.Start(_folder.Path, ["serve", "--port", "0"], _settings);
-        _http[worker] = await _programs[worker].OpenAsync();
-        _http[worker].Timeout = TimeSpan.FromSeconds(30);
+        var http = await _programs[worker].OpenAsync();
+        http.Timeout = TimeSpan.FromSeconds(30);
+        _http[worker] = http;
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -14,9 +15,9 @@ public static class BillEndpoints
         var bills = routes.MapGroup("/bills").WithTags("Bills");
 
         bills.MapGet("/", List).WithName("ListBills").ForClients();
-        bills.MapGet("/{id_key:id}", Get).WithName("GetBill").ForClients();
+        bills.MapGet("/{id_key:id}", Get).WithName("GetBill").ForClients().Tagged();
         bills.MapPost("/", Create).WithName("CreateBill").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        bills.MapPost("/{id_key:id}/void", Void).WithName("VoidBill").ForAdministrators();
+        bills.MapPost("/{id_key:id}/void", Void).WithName("VoidBill").ForAdministrators().Conditional();
     }
 
     /// <summary>List bills</summary>
@@ -52,6 +53,8 @@ public static class BillEndpoints
     /// <summary>Void a bill</summary>
     /// <remarks>The bill stays and keeps its number; the order can be billed again. Voiding twice changes nothing.</remarks>
     public static async Task<Results<Ok<Bill>, Problem>> Void(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, BillStore store, CancellationToken ct) =>
-        await store.VoidAsync(id, caller.Actor, ct) is { } bill ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ClaimsPrincipal caller,
+        BillStore store, CancellationToken ct) =>
+        await store.VoidAsync(id, new IfMatch(ifMatch), caller.Actor, ct) is { } bill
+            ? TypedResults.Ok(bill) : Problem.NotFound("bill", id);
 }

@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.Orders;
@@ -7,7 +8,7 @@ using Tienda.Security;
 namespace Tienda.Bills;
 
 /// <summary>The bills in the database.</summary>
-public sealed class BillStore(NpgsqlDataSource database)
+public sealed class BillStore(NpgsqlDataSource database, CacheChanges changes)
 {
     private const string Columns =
         "b.id_key, b.bill_number, b.date, b.order_id, b.discount, b.total, b.payment_type, o.client_id, b.voided_at";
@@ -83,16 +84,24 @@ public sealed class BillStore(NpgsqlDataSource database)
     }
 
     /// <summary>Voids a bill; one that is voided already stays as it is. Null if there is no such bill.</summary>
-    public async Task<Bill?> VoidAsync(long id, Actor writer, CancellationToken ct)
+    public Task<Bill?> VoidAsync(long id, IfMatch condition, Actor writer, CancellationToken ct) =>
+        changes.RunIfAsync(
+            database, condition, locks => AddLocks(locks, id), Read,
+            batch => batch.Then(
+                $"""
+                UPDATE bills b SET voided_at = coalesce(b.voided_at, now())
+                FROM orders o, set_config('tienda.caller', $2, true)
+                WHERE b.id_key = $1 AND o.id_key = b.order_id
+                RETURNING {Columns}
+                """).With(id).With(writer.Name),
+            reader => reader.FirstAsync(Read, ct),
+            ct);
+
+    // The order first, as whoever cancels it does.
+    private static void AddLocks(NpgsqlBatch locks, long id)
     {
-        await using var command = database.Statement(
-            $"""
-            UPDATE bills b SET voided_at = coalesce(b.voided_at, now())
-            FROM orders o, set_config('tienda.caller', $2, true)
-            WHERE b.id_key = $1 AND o.id_key = b.order_id
-            RETURNING {Columns}
-            """).With(id).With(writer.Name);
-        return await command.FirstAsync(Read, ct);
+        locks.Then("SELECT FROM orders WHERE id_key = (SELECT order_id FROM bills WHERE id_key = $1) FOR NO KEY UPDATE").With(id);
+        locks.Then($"SELECT {Columns} FROM {Tables} WHERE b.id_key = $1 FOR UPDATE OF b").With(id);
     }
 
     /// <summary>The bill as it was when it was made: nothing of it has changed since but that it may have been voided.</summary>

@@ -36,6 +36,11 @@ public static class AnswerWriter
             headers[Page.TotalHeader] = total;
         }
 
+        if (entry.Corrected is { } corrected)
+        {
+            headers[Page.CorrectedHeader] = corrected;
+        }
+
         var request = context.Request.Headers;
         if (isCurrent && request.IfNoneMatch is { Count: > 0 } known && Known(known, entry) is { } etag)
         {

@@ -30,14 +30,14 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
     }
 
     /// <summary>Runs a batch on a record that still is what the sender has read; answers the default if there is no such record.</summary>
-    /// <param name="locks">Locks and reads the record with the id <c>$1</c>.</param>
+    /// <param name="addLocks">Adds what locks the record, and last what reads it.</param>
     /// <exception cref="PreconditionFailedException">It is another one now; nothing was written.</exception>
     public async Task<T?> RunIfAsync<TRecord, T>(
-        NpgsqlDataSource database, IfMatch condition, string locks, long id, Func<NpgsqlDataReader, TRecord> readRecord,
+        NpgsqlDataSource database, IfMatch condition, Action<NpgsqlBatch> addLocks, Func<NpgsqlDataReader, TRecord> readRecord,
         Action<NpgsqlBatch> add, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct,
         [CallerFilePath] string file = "", [CallerMemberName] string member = "") where TRecord : class
     {
-        if (condition.Value is null)
+        if (!condition.IsSet)
         {
             await using var lone = database.Batch();
             add(lone);
@@ -46,8 +46,7 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
 
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct, file, member);
-        await using var command = connection.Statement(locks, file, member).With(id);
-        if (await command.FirstAsync(readRecord, ct, file, member) is not { } record)
+        if (await LockAsync(connection, addLocks, readRecord, ct, file, member) is not { } record)
         {
             return default;
         }
@@ -63,6 +62,21 @@ public sealed class CacheChanges(CacheClock clock, CacheMessages messages, Cache
 
     /// <summary>Begins a transaction of several batches, whose last one <see cref="CacheChange"/> runs.</summary>
     public CacheChange Begin() => new(this);
+
+    private static async Task<TRecord?> LockAsync<TRecord>(
+        NpgsqlConnection connection, Action<NpgsqlBatch> addLocks, Func<NpgsqlDataReader, TRecord> readRecord, CancellationToken ct,
+        [CallerFilePath] string file = "", [CallerMemberName] string member = "") where TRecord : class
+    {
+        await using var locks = connection.Batch();
+        addLocks(locks);
+        await using var reader = await locks.ReadAsync(ct, file, member);
+        for (var next = 1; next < locks.BatchCommands.Count; next++)
+        {
+            await reader.NextResultAsync(ct);
+        }
+
+        return await reader.FirstAsync(readRecord, ct);
+    }
 
     internal void Apply(string? incarnation, IReadOnlyList<CacheEvent> events)
     {

@@ -24,10 +24,10 @@ public sealed class CacheEntry
 
     /// <param name="body">JSON in UTF-8.</param>
     /// <param name="absent">What does not exist, if that is the answer; there is no body then.</param>
-    public CacheEntry(byte[] body, string? absent = null, string? link = null, string? total = null)
+    public CacheEntry(byte[] body, string? absent = null, string? link = null, string? total = null, string? corrected = null)
     {
-        (Body, Absent, Link, Total) = (body, absent, link, total);
-        var hash = HashOf(body, link, total);
+        (Body, Absent, Link, Total, Corrected) = (body, absent, link, total, corrected);
+        var hash = HashOf(body, link, total, corrected);
         var etags = EtagsOf(hash);
         (Etag, EtagOfBrotli, EtagOfGzip) = (etags[0], etags[1], etags[2]);
     }
@@ -40,6 +40,9 @@ public sealed class CacheEntry
     public string? Link { get; }
 
     public string? Total { get; }
+
+    /// <summary>What was searched for instead of what was typed.</summary>
+    public string? Corrected { get; }
 
     public string Etag { get; }
 
@@ -96,10 +99,10 @@ public sealed class CacheEntry
     /// What the ETags of an answer are made of: its bytes, and the headers that tell of other pages. 128 bits in base64url, the same for
     /// the same answer in every process.
     /// </summary>
-    public static string HashOf(byte[] body, string? link = null, string? total = null)
+    public static string HashOf(byte[] body, string? link = null, string? total = null, string? corrected = null)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        if (link is null && total is null)
+        if (link is null && total is null && corrected is null)
         {
             SHA256.HashData(body, hash);
         }
@@ -107,7 +110,7 @@ public sealed class CacheEntry
         {
             using var hasher = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             hasher.AppendData(body);
-            hasher.AppendData(Encoding.UTF8.GetBytes($"\n{link}\n{total}"));
+            hasher.AppendData(Encoding.UTF8.GetBytes($"\n{link}\n{total}\n{corrected}"));
             hasher.GetHashAndReset(hash);
         }
 
@@ -120,7 +123,7 @@ public sealed class CacheEntry
         var changes = Array.Exists(stocks, stock => stock.Stock is not null);
         return (changes ? StockInJson.Write(Body, stocks) : Body) is not { } body
             ? null
-            : new CacheEntry(body, Absent, Link, Total)
+            : new CacheEntry(body, Absent, Link, Total, Corrected)
             {
                 Stamp = stamp,
                 Tags = Tags,

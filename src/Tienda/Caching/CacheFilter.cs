@@ -48,20 +48,21 @@ public sealed class CacheFilter(ResponseCache cache, CacheClock clock, Hosting.S
 
     private CacheEntry? Entry(HttpContext http, object? result, CacheLead lead, CacheFill fill)
     {
-        var (body, absent, page) = result switch
+        var (body, absent, shown) = result switch
         {
             IPage list => (list.ToJson(), null, list),
             IValueHttpResult { Value: { } record } =>
-                (JsonSerializer.SerializeToUtf8Bytes(record, record.GetType(), TiendaJson.Wire), null, null),
+                (JsonSerializer.SerializeToUtf8Bytes(record, record.GetType(), TiendaJson.Wire), null, record),
             Problem { StatusCode: StatusCodes.Status404NotFound } missing => ([], missing.Detail, null),
-            _ => default((byte[]?, string?, IPage?)),
+            _ => default((byte[]?, string?, object?)),
         };
         if (body is null)
         {
             return null;
         }
 
-        return new CacheEntry(body, absent, page?.LinkOf(http.Request), page?.TotalText)
+        var page = shown as IPage;
+        return new CacheEntry(body, absent, page?.LinkOf(http.Request), page?.TotalText, (shown as ISearched)?.Corrected)
         {
             Stamp = fill.Snapshot is { } snapshot ? new CacheStamp(fill.Incarnation!, snapshot) : null,
             Tags = [.. fill.Tags],

@@ -18,9 +18,13 @@ public static class CacheKey
     public const int Longest = 700;
 
     private const string ProductList = "products:list";
+    private const string ProductFacets = "products:facets";
     private const string CategoryList = "categories:list";
     private const string ReviewList = "reviews:product:";
     private const int LongestText = 200;
+
+    // A skip of so many digits, 1000 or more, is deep.
+    private const int DeepDigits = 4;
 
     // In the order in which they stand in a name; search is the last because it can contain anything.
     private static readonly string[] Parameters =
@@ -28,10 +32,12 @@ public static class CacheKey
 
     private const string DefaultLimit = "100";
 
-    // Those that every list knows.
-    private const int Common = 4;
-
     private const int Search = 9;
+
+    // Which of them are known, a bit for each: to every list, to that of products, and to who counts those.
+    private const int Common = 0b_00_0000_1111;
+    private const int All = 0b_11_1111_1111;
+    private const int Filters = 0b_10_1111_0000;
 
     private static readonly string[] Sorts =
         typeof(ProductQuery).GetProperty(nameof(ProductQuery.Sort))!.GetCustomAttribute<OneOfAttribute>()!.Words;
@@ -46,7 +52,8 @@ public static class CacheKey
         path = path is [.., '/'] ? path[..^1] : path;
         if (TakePrefix(ref path, "/products"))
         {
-            return path.Length == 0 ? WriteList(ProductList, default, query, Parameters.Length, key)
+            return path.Length == 0 ? WriteList(ProductList, default, query, All, key)
+                : path is "/facets" ? WriteList(ProductFacets, default, query, Filters, key)
                 : !TakeId(ref path, out var id) ? 0
                 : path.Length == 0 ? Write(key, "products:id:", id)
                 : path is "/reviews" ? WriteList(ReviewList, id, query, Common, key)
@@ -59,6 +66,21 @@ public static class CacheKey
             : 0;
     }
 
+    /// <summary>Whether the answer is a page far from the beginning of its list, as few ask for and a crawler asks for all of.</summary>
+    public static bool IsDeep(string key)
+    {
+        var rest = key.AsSpan();
+        if (key.StartsWith(ProductFacets, StringComparison.Ordinal) || rest.IndexOf(":skip:") is not (>= 0 and var start))
+        {
+            return false;
+        }
+
+        rest = rest[(start + ":skip:".Length)..];
+        var skip = rest[..rest.IndexOf(':')];
+        rest = rest[(skip.Length + ":limit:".Length)..];
+        return rest.IndexOf(':') is >= 0 and var end && rest[end..].StartsWith(":after:") || skip.Length >= DeepDigits;
+    }
+
     /// <summary>Whether the answer is one of categories, which are kept longer.</summary>
     public static bool IsOfCategories(string key) => key.StartsWith("categories:", StringComparison.Ordinal);
 
@@ -67,7 +89,9 @@ public static class CacheKey
     {
         path = path is [.., '/'] ? path[..^1] : path;
         return TakePrefix(ref path, "/products")
-            ? path.Length == 0 ? "/products" : path.EndsWith("/reviews") ? "/products/{id_key}/reviews" : "/products/{id_key}"
+            ? path.Length == 0 ? "/products"
+                : path is "/facets" ? "/products/facets"
+                : path.EndsWith("/reviews") ? "/products/{id_key}/reviews" : "/products/{id_key}"
             : TakePrefix(ref path, "/categories") ? path.Length == 0 ? "/categories" : "/categories/{id_key}"
             : null;
     }
@@ -106,8 +130,13 @@ public static class CacheKey
         }
 
         var length = Write(key, prefix, id);
-        for (var i = 0; i < known; i++)
+        for (var i = 0; i < Parameters.Length; i++)
         {
+            if (((known >> i) & 1) == 0)
+            {
+                continue;
+            }
+
             var sent = query[values[i]];
             var value = Canonical(i, sent);
             if (value.Length == 0 && sent.Length > 0)
@@ -115,7 +144,7 @@ public static class CacheKey
                 return 0;
             }
 
-            if (value.Length > 0 && !IsDefault(i, value))
+            if (value.Length > 0 && !IsDefault(i, value, query[values[Search]]))
             {
                 length += Write(key[length..], ":", Parameters[i]);
                 length += Write(key[length..], ":", value);
@@ -140,9 +169,9 @@ public static class CacheKey
                 return false;
             }
 
-            for (var i = 0; i < known; i++)
+            for (var i = 0; i < Parameters.Length; i++)
             {
-                if (!name.Equals(Parameters[i], StringComparison.OrdinalIgnoreCase))
+                if (((known >> i) & 1) == 0 || !name.Equals(Parameters[i], StringComparison.OrdinalIgnoreCase))
                 {
                     continue;
                 }
@@ -181,8 +210,9 @@ public static class CacheKey
         _ => IsSort(value) ? value : default,
     };
 
-    private static bool IsDefault(int parameter, ReadOnlySpan<char> value) =>
-        (parameter == Search && value.IsWhiteSpace()) || (parameter == Search - 1 && value is Cursor.ById);
+    // What was searched for comes by relevance.
+    private static bool IsDefault(int parameter, ReadOnlySpan<char> value, ReadOnlySpan<char> search) =>
+        (parameter == Search && value.IsWhiteSpace()) || (parameter == Search - 1 && value is Cursor.ById && search.Length == 0);
 
     private static ReadOnlySpan<char> Decoded(ReadOnlySpan<char> value)
     {

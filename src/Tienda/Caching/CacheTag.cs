@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Tienda.Caching;
 
-/// <summary>What an answer shows and a change changes, by name. The database writes the same names (0006_log_cache_events.sql).</summary>
+/// <summary>
+/// What an answer shows and a change changes, by name. The database writes the same names (0006_log_cache_events.sql and later ones).
+/// </summary>
 public static class CacheTag
 {
     /// <summary>Places in the table of <see cref="CacheClock"/>. Two tags that share one only make an entry invalid too early.</summary>
@@ -20,10 +22,16 @@ public static class CacheTag
     /// <summary>The products' average ratings.</summary>
     public const string ProductRatings = "products:rating";
 
+    /// <summary>How many products there are of which kind.</summary>
+    public const string ProductCounts = "products:counts";
+
+    /// <summary>The vocabulary that searches are read with.</summary>
+    public const string ProductWords = "products:words";
+
     public const string Categories = "categories";
 
     // Their changes concern whole lists, so they share their places with nobody.
-    private static readonly string[] Named = [Catalog, Products, ProductsInStock, ProductRatings, Categories];
+    private static readonly string[] Named = [Catalog, Products, ProductsInStock, ProductRatings, ProductCounts, ProductWords, Categories];
 
     public static string Product(long id) => string.Create(CultureInfo.InvariantCulture, $"product:{id}");
 

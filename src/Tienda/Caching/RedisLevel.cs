@@ -50,6 +50,7 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
                 Absent = entry.Absent,
                 Link = entry.Link,
                 Total = entry.Total,
+                Corrected = entry.Corrected,
             },
             RedisJson.Default.KeptAnswerHead);
         var value = new byte[head.Length + 1 + entry.Body.Length];
@@ -71,7 +72,7 @@ public sealed class RedisLevel(RedisServer redis, Settings settings, TimeProvide
                 return null;
             }
 
-            return new CacheEntry(value[(end + 1)..], head.Absent, head.Link, head.Total)
+            return new CacheEntry(value[(end + 1)..], head.Absent, head.Link, head.Total, head.Corrected)
             {
                 Stamp = new CacheStamp(head.Incarnation, Snapshot.Parse(head.Snapshot)) { Besides = head.Besides ?? [] },
                 Tags = head.Tags,
@@ -111,6 +112,8 @@ public sealed record KeptAnswerHead
     public string? Link { get; init; }
 
     public string? Total { get; init; }
+
+    public string? Corrected { get; init; }
 }
 
 [JsonSerializable(typeof(KeptAnswerHead))]

@@ -11,6 +11,7 @@ public sealed class ResponseCache(
     AnswerMemory memory, RedisLevel redis, CacheClock clock, CacheMetrics metrics, Settings settings, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, Flight> _flights = new();
+    private readonly SeenOnce _deepPages = new();
     private const long MillisecondsBetweenShares = 1000;
 
     // Two looks that fail, and the way to the second.
@@ -81,7 +82,9 @@ public sealed class ResponseCache(
                 : null;
     }
 
-    /// <summary>Keeps an answer that was just read, unless something in it has changed since.</summary>
+    /// <summary>
+    /// Keeps an answer that was just read, unless something in it has changed since, or nobody has asked for so deep a page before.
+    /// </summary>
     /// <returns>What was kept: the same with the sales of the meantime; or the answer as it was read.</returns>
     public CacheEntry Keep(string key, CacheEntry entry)
     {
@@ -89,6 +92,11 @@ public sealed class ResponseCache(
         if (UpToDate(entry) is not { } current)
         {
             return entry;
+        }
+
+        if (CacheKey.IsDeep(key) && !_deepPages.Note(key))
+        {
+            return current;
         }
 
         metrics.NoteFill();

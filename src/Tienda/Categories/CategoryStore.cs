@@ -44,7 +44,7 @@ public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges change
     /// <summary>Changes the fields that were sent, or answers null if there is no such category. A trigger refuses circles.</summary>
     public Task<Category?> UpdateAsync(long id, UpdateCategoryRequest request, IfMatch condition, CancellationToken ct) =>
         changes.RunIfAsync(
-            database, condition, LockSql, id, Read,
+            database, condition, locks => locks.Then(LockSql).With(id), Read,
             batch => batch.Then(
                 $"""
                 UPDATE categories SET
@@ -62,7 +62,7 @@ public sealed class CategoryStore(NpgsqlDataSource database, CacheChanges change
     /// <summary>Deletes a category; false if there is none. One with products or subcategories is refused by their foreign keys.</summary>
     public async Task<bool> DeleteAsync(long id, IfMatch condition, CancellationToken ct) =>
         await changes.RunIfAsync(
-            database, condition, LockSql, id, Read,
+            database, condition, locks => locks.Then(LockSql).With(id), Read,
             batch => batch.Then("DELETE FROM categories WHERE id_key = $1 RETURNING id_key").With(id),
             reader => reader.ReadAsync(ct),
             ct);

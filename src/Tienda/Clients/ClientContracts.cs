@@ -1,12 +1,13 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
+using Tienda.Caching;
 using Tienda.Http;
 using Tienda.Security;
 
 namespace Tienda.Clients;
 
 /// <summary>A person who buys. The password is never shown.</summary>
-public sealed record Client
+public sealed record Client : IChangesUnseen
 {
     public required long IdKey { get; init; }
 
@@ -19,6 +20,10 @@ public sealed record Client
     public required string? Telephone { get; init; }
 
     public required DateTime CreatedAt { get; init; }
+
+    internal long PasswordVersion { get; init; }
+
+    long IChangesUnseen.Version => PasswordVersion;
 }
 
 /// <summary>A new client.</summary>

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -14,12 +15,12 @@ public static class ClientEndpoints
         var clients = routes.MapGroup("/clients").WithTags("Clients");
 
         clients.MapGet("/", List).WithName("ListClients").ForAdministrators();
-        clients.MapGet("/{id_key:id}", Get).WithName("GetClient").ForClients();
-        clients.MapGet("/me", GetOwn).WithName("GetOwnClient").ForClients();
+        clients.MapGet("/{id_key:id}", Get).WithName("GetClient").ForClients().Tagged();
+        clients.MapGet("/me", GetOwn).WithName("GetOwnClient").ForClients().Tagged();
         clients.MapPost("/", Create).WithName("CreateClient").ForAnyone().LimitedBy(p => p.Registration).MayConflict();
-        clients.MapPut("/{id_key:id}", Update).WithName("PutClient").ForClients().MayConflict();
-        clients.MapPatch("/{id_key:id}", Update).WithName("PatchClient").ForClients().MayConflict();
-        clients.MapDelete("/{id_key:id}", Delete).WithName("DeleteClient").ForClients();
+        clients.MapPut("/{id_key:id}", Update).WithName("PutClient").ForClients().MayConflict().Conditional();
+        clients.MapPatch("/{id_key:id}", Update).WithName("PatchClient").ForClients().MayConflict().Conditional();
+        clients.MapDelete("/{id_key:id}", Delete).WithName("DeleteClient").ForClients().Conditional();
         clients.MapGet("/{id_key:id}/export", Export).WithName("ExportClient").ForClients();
     }
 
@@ -49,9 +50,9 @@ public static class ClientEndpoints
     /// <summary>Change a client</summary>
     /// <remarks>Changes only the fields that are sent.</remarks>
     public static async Task<Results<Ok<Client>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, ClaimsPrincipal caller, ClientStore store,
-        CancellationToken ct) =>
-        caller.MaySee(id) && await store.UpdateAsync(id, request, ct) is { } client
+        [FromRoute(Name = "id_key")] long id, UpdateClientRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        ClaimsPrincipal caller, ClientStore store, CancellationToken ct) =>
+        caller.MaySee(id) && await store.UpdateAsync(id, request, new IfMatch(ifMatch), ct) is { } client
             ? TypedResults.Ok(client) : Problem.NotFound("client", id);
 
     /// <summary>Delete a client</summary>
@@ -60,8 +61,10 @@ public static class ClientEndpoints
     /// but name, e-mail, telephone, password and addresses are gone and nobody can sign in any more.
     /// </remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ClientErasure erasure, CancellationToken ct) =>
-        caller.MaySee(id) && await erasure.EraseAsync(id, ct) ? TypedResults.NoContent() : Problem.NotFound("client", id);
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ClaimsPrincipal caller,
+        ClientErasure erasure, CancellationToken ct) =>
+        caller.MaySee(id) && await erasure.EraseAsync(id, new IfMatch(ifMatch), ct)
+            ? TypedResults.NoContent() : Problem.NotFound("client", id);
 
     /// <summary>Get everything that is kept about a client</summary>
     /// <remarks>The client with addresses, orders, their lines and bills, and reviews, in one document.</remarks>

@@ -10,7 +10,7 @@ public sealed class ClientErasure(NpgsqlDataSource database, CacheChanges change
 {
     // Each statement sees what was committed before it began, so the locks come first: with the client locked no order or review
     // can begin, with the addresses locked no order can be sent to another of them, and whatever came before is seen below.
-    private const string LockClient = "SELECT FROM clients WHERE id_key = $1 FOR UPDATE";
+    private const string LockClient = $"SELECT {ClientStore.Columns} FROM clients WHERE id_key = $1 FOR UPDATE";
     private const string LockAddresses = "SELECT FROM addresses WHERE client_id = $1 ORDER BY id_key FOR UPDATE";
 
     // The reviews' trigger would lock the products behind the reviews; a product's deletion takes them in this order.
@@ -56,9 +56,22 @@ public sealed class ClientErasure(NpgsqlDataSource database, CacheChanges change
         "DELETE FROM clients WHERE id_key = $1 AND NOT EXISTS (SELECT FROM orders WHERE client_id = $1)";
 
     /// <summary>Deletes a client or makes the person anonymous; false if there is no such client.</summary>
-    public async Task<bool> EraseAsync(long id, CancellationToken ct)
+    public async Task<bool> EraseAsync(long id, IfMatch condition, CancellationToken ct) =>
+        await changes.RunIfAsync(
+            database, condition, locks => locks.Then(LockClient).With(id), ClientStore.Read,
+            batch => AddErasure(batch, id),
+            async reader =>
+            {
+                while (await reader.NextResultAsync(ct) && reader.FieldCount == 0)
+                {
+                }
+
+                return reader.RecordsAffected > 0;
+            },
+            ct);
+
+    private static void AddErasure(NpgsqlBatch batch, long id)
     {
-        await using var batch = database.Batch();
         batch.Then(LockClient).With(id);
         batch.Then(LockAddresses).With(id);
         SessionStore.EndAll(batch, id);
@@ -69,17 +82,5 @@ public sealed class ClientErasure(NpgsqlDataSource database, CacheChanges change
         batch.Then(BlankUsedAddresses).With(id);
         batch.Then(MakeAnonymous).With(id);
         batch.Then(DeleteClient).With(id);
-
-        return await changes.RunAsync(
-            batch,
-            async reader =>
-            {
-                while (await reader.NextResultAsync(ct) && reader.FieldCount == 0)
-                {
-                }
-
-                return reader.RecordsAffected > 0;
-            },
-            ct);
     }
 }

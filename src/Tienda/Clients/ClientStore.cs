@@ -1,4 +1,5 @@
 using Npgsql;
+using Tienda.Caching;
 using Tienda.Data;
 using Tienda.Http;
 using Tienda.Security;
@@ -6,9 +7,11 @@ using Tienda.Security;
 namespace Tienda.Clients;
 
 /// <summary>The clients in the database.</summary>
-public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
+public sealed class ClientStore(NpgsqlDataSource database, CacheChanges changes, Passwords passwords)
 {
-    internal const string Columns = "id_key, name, lastname, email, telephone, created_at";
+    internal const string Columns = "id_key, name, lastname, email, telephone, created_at, password_version";
+
+    private const string LockSql = $"SELECT {Columns} FROM clients WHERE id_key = $1 AND deleted_at IS NULL FOR NO KEY UPDATE";
 
     public Task<Page<Client>> ListAsync(ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "clients").ReadAsync(database, query, Read, client => client.IdKey, ct);
@@ -40,10 +43,19 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
     /// Changes the fields that were sent, or answers null if there is no such client, or one who was deleted. A new password ends every
     /// session, also one that whoever had the old password began.
     /// </summary>
-    public async Task<Client?> UpdateAsync(long id, UpdateClientRequest request, CancellationToken ct)
+    public async Task<Client?> UpdateAsync(long id, UpdateClientRequest request, IfMatch condition, CancellationToken ct)
     {
+        // Before the condition is judged: that is done under the lock, and hashing takes long.
         var hash = request.Password is { } password ? await passwords.HashAsync(password, ct) : null;
-        await using var batch = database.Batch();
+        return await changes.RunIfAsync(
+            database, condition, locks => locks.Then(LockSql).With(id), Read,
+            batch => AddUpdate(batch, id, request, hash),
+            reader => reader.FirstAsync(Read, ct),
+            ct);
+    }
+
+    private static void AddUpdate(NpgsqlBatch batch, long id, UpdateClientRequest request, string? hash)
+    {
         batch.Then(
             $"""
             UPDATE clients SET
@@ -51,7 +63,8 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
                 lastname = coalesce($3, lastname),
                 email = coalesce($4, email),
                 telephone = CASE WHEN $5 THEN $6 ELSE telephone END,
-                password_hash = coalesce($7, password_hash)
+                password_hash = coalesce($7, password_hash),
+                password_version = password_version + ($7 IS NOT NULL)::integer
             WHERE id_key = $1 AND deleted_at IS NULL
             RETURNING {Columns}
             """)
@@ -65,9 +78,6 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
         {
             SessionStore.EndAll(batch, id);
         }
-
-        await using var reader = await batch.ReadAsync(ct);
-        return await reader.ReadAsync(ct) ? Read(reader) : null;
     }
 
     /// <summary>All that is kept about a client, or null if there is none.</summary>
@@ -90,5 +100,6 @@ public sealed class ClientStore(NpgsqlDataSource database, Passwords passwords)
         Email = row.GetString(first + 3),
         Telephone = row.NullableString(first + 4),
         CreatedAt = row.GetDateTime(first + 5),
+        PasswordVersion = row.GetInt64(first + 6),
     };
 }

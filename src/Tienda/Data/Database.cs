@@ -117,7 +117,9 @@ public static class Database
 
     // A statement that outlives its client's patience, or a lock that nobody gives back, must not hold a connection.
     private static void Limit(NpgsqlConnectionStringBuilder text, int statementSeconds, int lockSeconds) => text.Options =
-        $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s -c jit=off";
+        $"-c statement_timeout={statementSeconds}s -c lock_timeout={lockSeconds}s -c idle_in_transaction_session_timeout=15s "
+        // A request gets one core at most; and workers take longer to start than most statements take.
+        + "-c max_parallel_workers_per_gather=0 -c jit=off";
 
     private static NpgsqlConnectionStringBuilder ConnectionString(Settings settings, PostgresServer server) => new()
     {

@@ -18,16 +18,7 @@ public sealed class DatabaseDump(Settings settings)
 
         // Under another name first: what has the name that was asked for is whole.
         var half = file + ".part";
-        try
-        {
-            // It has everybody's addresses in it.
-            await PrivateFile.Create(half).DisposeAsync();
-        }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandException($"{half} cannot be made: {refused.Message}");
-        }
-
+        await MakeAsync(half);
         try
         {
             // The log of changes is for caches of this moment only. Of the extensions, what the shop does not need is its server's:
@@ -36,7 +27,8 @@ public sealed class DatabaseDump(Settings settings)
             await RunAsync(
                 "pg_dump",
                 ["--format=custom", "--no-owner", "--no-privileges", "--no-unlogged-table-data", "--extension=unaccent",
-                    "--exclude-schema=statements", "--exclude-table=public.pg_stat_statements", "--file", half],
+                    "--extension=pg_trgm", "--extension=fuzzystrmatch", "--exclude-schema=statements",
+                    "--exclude-table=public.pg_stat_statements", "--file", half],
                 ct);
             File.Move(half, file);
         }
@@ -63,11 +55,54 @@ public sealed class DatabaseDump(Settings settings)
                 $"There is a shop in {settings.Postgres}. With --replace it is lost and the one of the file takes its place.");
         }
 
-        await RunAsync(
-            "pg_restore",
-            ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error",
-                "--dbname", settings.Postgres!.Database, file],
-            ct);
+        // As SQL, so that the shop that is there goes in the same transaction: what a newer version has made, the file does not know.
+        var (script, drops) = (file + ".sql", file + ".drop.sql");
+        try
+        {
+            await MakeAsync(script);
+            await MakeAsync(drops);
+            await RunAsync("pg_restore", ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--file", script, file], ct);
+            await File.WriteAllTextAsync(drops, await DropsAsync(ct), ct);
+            await RunAsync(
+                "psql",
+                ["--no-psqlrc", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1", "--dbname", settings.Postgres!.Database,
+                    "--file", drops, "--file", script],
+                ct);
+        }
+        finally
+        {
+            File.Delete(script);
+            File.Delete(drops);
+        }
+    }
+
+    // It has everybody's addresses in it.
+    private static async Task MakeAsync(string file)
+    {
+        try
+        {
+            await PrivateFile.Create(file).DisposeAsync();
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"{file} cannot be made: {refused.Message}");
+        }
+    }
+
+    /// <summary>Takes away the tables, views and functions that a shop of any version has made, and nobody else's.</summary>
+    private async Task<string> DropsAsync(CancellationToken ct)
+    {
+        await using var database = Database.CreateUnhurried(settings);
+        await using var command = database.Statement(
+            """
+            SELECT format('DROP %s IF EXISTS %s CASCADE;', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass)
+            FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND relname = ANY ($1)
+            UNION ALL
+            SELECT format('DROP FUNCTION IF EXISTS %s CASCADE;', p.oid::regprocedure)
+            FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($1)
+            """).With(Migration.All.SelectMany(m => m.Creates).Distinct().ToArray());
+        await using var reader = await command.ReadAsync(ct);
+        return string.Join('\n', await reader.ListAsync(row => row.GetString(0), ct));
     }
 
     private async Task<bool> HasShopAsync(CancellationToken ct)

@@ -33,6 +33,13 @@ public sealed record DatabaseFailure(string? State, string? Constraint, string? 
     public bool MayBePartial => State is [var first, var second, ..] && (first, second) is
         ('2', '2') or ('2', '3') or ('4', '0') or ('5', '5') or ('P', '0') or ('X', 'X');
 
+    /// <summary>True when somebody else's transaction was in the way; nothing was done, and the same may succeed a moment later.</summary>
+    public bool HasMetAnother => State is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+        or PostgresErrorCodes.LockNotAvailable;
+
+    /// <summary>True when the server has ended the statement, as it does when one takes too long; nothing was done.</summary>
+    public bool IsStatementEnded => State is PostgresErrorCodes.QueryCanceled;
+
     /// <summary>True when a stand-by was asked for what only the primary has, such as the log of changes.</summary>
     public bool IsStandBy => State is PostgresErrorCodes.FeatureNotSupported;
 

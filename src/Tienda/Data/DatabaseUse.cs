@@ -42,6 +42,9 @@ public sealed class DatabaseUse
     /// <summary>The same for a job that no request has asked for.</summary>
     public static void Begin(QueryFigures figures) => Begin(figures, static () => null);
 
+    /// <summary>Counts on what a method that has returned has begun to count.</summary>
+    public static void Continue(DatabaseUse? use) => Here.Value = use;
+
     public void NoteWait(TimeSpan waited) => Waited += waited;
 
     /// <summary>Adds what was asked for several requests at once: each of them has waited for all of it.</summary>

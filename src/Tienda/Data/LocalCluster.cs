@@ -168,10 +168,11 @@ public sealed class LocalCluster
 
         await File.AppendAllTextAsync(
             Path.Combine(unfinished, "postgresql.conf"),
-            """
+            $"""
 
             # By Tienda, once: change these as you like. Connections, socket and preloaded libraries are set at each start.
-            shared_buffers = 64MB
+            # An eighth of the memory, from 64 MB to 1 GB.
+            shared_buffers = {SharedBuffersMegabytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)}MB
             max_wal_size = 512MB
 
             """,
@@ -179,6 +180,8 @@ public sealed class LocalCluster
         DeleteFolder(Folder);
         Directory.Move(unfinished, Folder);
     }
+
+    private static long SharedBuffersMegabytes(long memory) => Math.Clamp(memory / 8 / 1024 / 1024, 64, 1024);
 
     /// <summary>Stops the server that a killed program left, and removes what would keep a new one from starting.</summary>
     private async Task EndOrphanAsync(PostgresBinaries binaries, CancellationToken ct)

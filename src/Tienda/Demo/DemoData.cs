@@ -177,7 +177,33 @@ public sealed class DemoData
             var orders = chunk.Select((number, i) => history.Order(number, before + i, missing)).ToList();
             await new DemoOrderLoad(_connection).AddAsync(orders, ct);
         }, ct);
+        if (missing > 0)
+        {
+            await SkipInHistoryAsync(ct);
+        }
+
         return true;
+    }
+
+    // These lines tell the history of the products nothing, and whoever looks for sales would read all of them. As long as no line tells of
+    // a sale, they can be passed over. The lock is for orders that are being placed.
+    private async Task SkipInHistoryAsync(CancellationToken ct)
+    {
+        const string NothingSold = "NOT EXISTS (SELECT FROM order_details WHERE stock_after IS NOT NULL)";
+        await using var look = _connection.Statement($"SELECT {NothingSold}");
+        if (!await look.ValueAsync<bool>(ct))
+        {
+            return;
+        }
+
+        await using var transaction = await _connection.BeginAsync(ct);
+        await _connection.ExecuteAsync("LOCK TABLE order_details IN SHARE MODE", ct);
+        await _connection.ExecuteAsync(
+            $"""
+            UPDATE product_history_start SET last_line = greatest(last_line, (SELECT max(id_key) FROM order_details)) WHERE {NothingSold}
+            """,
+            ct);
+        await transaction.CommitAsync(ct);
     }
 
     private async Task InChunksAsync(string what, int wanted, IEnumerable<int> missing, Func<int[], Task> addAsync, CancellationToken ct)

@@ -53,6 +53,8 @@ public static class CommandLine
         root.Subcommands.Add(MakingSecrets(new Command("secrets", "Make the secrets that nobody has set, once, in data/secrets.env")));
         root.Subcommands.Add(BackingUp(new Command("backup", "Write the database into a file, while the shop goes on")));
         root.Subcommands.Add(Restoring(new Command("restore", "Put the database back as a file has it")));
+        root.Subcommands.Add(FileCommands.CreateImport());
+        root.Subcommands.Add(FileCommands.CreateExport());
         root.Subcommands.Add(Explaining(new Command("config", "Print every setting as it is now and where it comes from")));
         root.Subcommands.Add(Asking(new Command("health", "Ask this machine's shop whether it takes requests; exit code 0 if so")));
         root.Subcommands.Add(DatabaseCommands.Create());

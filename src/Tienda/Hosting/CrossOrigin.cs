@@ -12,7 +12,7 @@ public static class CrossOrigin
 
     private static readonly string[] ExposedHeaders =
     [
-        "ETag", "Link", "Location", "X-Total-Count", "X-Request-ID", "X-Cache-Hit", "Idempotency-Replayed",
+        "ETag", "Link", "Location", "X-Total-Count", "X-Search-Corrected", "X-Request-ID", "X-Cache-Hit", "Idempotency-Replayed",
         "RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
         "Retry-After", "WWW-Authenticate", "Age", "Warning",
     ];

@@ -55,6 +55,9 @@ public sealed record Settings
     /// <summary>Seconds after which a connection beyond PoolSize closes if nobody has needed it; no variable sets it.</summary>
     public int PoolIdleSeconds { get; init; } = 60;
 
+    /// <summary>How long an export may take; no variable sets it.</summary>
+    public TimeSpan LongestExport { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>What the pool is called in metrics; no variable sets it.</summary>
     public string PoolName { get; init; } = "tienda";
 
@@ -131,6 +134,9 @@ public sealed record Settings
     public FrontDoor FrontDoor { get; init; } = new();
 
     public CacheSettings Cache { get; init; } = new();
+
+    /// <summary>Days after which edits leave the history of a product, or 0 to keep them (PRODUCT_HISTORY_DAYS).</summary>
+    public int ProductHistoryDays { get; init; } = 365;
 
     public TelemetrySettings Telemetry { get; init; } = new();
 
@@ -233,6 +239,7 @@ public sealed record Settings
             AdminPassword = read.Secret("ADMIN_PASSWORD", Security.Passwords.MinimumLength, Security.Passwords.MaximumLength),
             FrontDoor = FrontDoor.Read(read),
             Cache = CacheSettings.Read(read),
+            ProductHistoryDays = read.Whole(["PRODUCT_HISTORY_DAYS"], defaults.ProductHistoryDays, 0, 36_500),
             Telemetry = TelemetrySettings.Read(read),
             Log = LogSettings.Read(read),
             Postgres = PostgresServer.Read(read),

@@ -8,7 +8,7 @@ namespace Tienda.Hosting;
 /// <summary>The web server's limits and the services around the database.</summary>
 public static class ShopServer
 {
-    /// <summary>No request of the shop needs a larger body; imports will have a limit of their own.</summary>
+    /// <summary>No request of the shop needs a larger body, but for those whose routes say so: bulk edits and files.</summary>
     public const long MaximumBodyBytes = 1024 * 1024;
 
     /// <summary>An idle connection costs a few kilobytes; this many are a machine's worth of proxies and far from its limits.</summary>

@@ -16,6 +16,7 @@ public static class ConstraintProblems
         ["categories_no_cycle"] = new(ProblemType.InvalidValues, "parent_id", "would make the category its own ancestor"),
         ["products_sku_unique"] = new(ProblemType.Duplicate, "sku", "is already the sku of another product"),
         ["products_category_exists"] = new(ProblemType.InvalidValues, "category_id", "is not the id_key of a category"),
+        ["product_import_categories_category_exists"] = new(ProblemType.InvalidValues, "category_id", "is not the id_key of a category"),
         ["idx_clients_email"] = new(ProblemType.Duplicate, "email", "is already registered"),
         ["addresses_client_exists"] = new(ProblemType.InvalidValues, "client_id", "is not the id_key of a client"),
         ["orders_client_exists"] = new(ProblemType.InvalidValues, "client_id", "is not the id_key of a client"),
@@ -34,6 +35,7 @@ public static class ConstraintProblems
     {
         ["categories_parent_exists"] = "The category has subcategories.",
         ["products_category_exists"] = "The category has products.",
+        ["product_import_categories_category_exists"] = "An import puts products into the category.",
         ["order_details_product_exists"] = "The product has been sold; set active to false instead.",
         ["orders_address_of_client"] = "Orders were sent to this address.",
         ["orders_client_exists"] = "The client has orders.",

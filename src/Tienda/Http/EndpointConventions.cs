@@ -6,15 +6,15 @@ public static class EndpointConventions
     /// <summary>A write that the present state of the shop can refuse: 409.</summary>
     public static RouteHandlerBuilder MayConflict(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(409));
 
-    /// <summary>A write that honours If-Match: 412.</summary>
-    public static RouteHandlerBuilder Conditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(412));
-
     /// <summary>What the body shows instead of a password or a token can be wrong: 401.</summary>
     public static RouteHandlerBuilder MayRefuseCredentials(this RouteHandlerBuilder endpoint) =>
         endpoint.WithMetadata(new RefusesWith(401));
 
     /// <summary>The caller may use the endpoint, but not send every value: 403.</summary>
     public static RouteHandlerBuilder MayForbid(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(403));
+
+    /// <summary>A write without a body that takes no If-Match: 422.</summary>
+    public static RouteHandlerBuilder Unconditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(422));
 
     /// <summary>The most round trips to PostgreSQL of one request; a test holds every endpoint to it. One if undeclared.</summary>
     public static RouteHandlerBuilder RoundTrips(this RouteHandlerBuilder endpoint, int most) =>

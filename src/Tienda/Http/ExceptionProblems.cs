@@ -18,8 +18,8 @@ public sealed partial class ExceptionProblems(RequestDelegate next, ILogger<Exce
     // What the endpoint may have said of the answer that it did not give.
     private static readonly string[] HeadersOfAnswers =
     [
-        HeaderNames.ContentType, HeaderNames.ContentLength, HeaderNames.ContentEncoding, HeaderNames.ETag, HeaderNames.Link,
-        HeaderNames.Location, HeaderNames.Vary, AnswerWriter.HitHeader, Page.TotalHeader,
+        HeaderNames.ContentType, HeaderNames.ContentLength, HeaderNames.ContentEncoding, HeaderNames.ContentDisposition, HeaderNames.ETag,
+        HeaderNames.Link, HeaderNames.Location, HeaderNames.Vary, AnswerWriter.HitHeader, Page.TotalHeader, Page.CorrectedHeader,
     ];
 
     public Task InvokeAsync(HttpContext context)

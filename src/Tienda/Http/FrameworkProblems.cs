@@ -50,8 +50,9 @@ public sealed class FrameworkProblems : IProblemDetailsWriter
     private static readonly string TooLargeDetail =
         string.Create(CultureInfo.InvariantCulture, $"The body is larger than {ShopServer.MaximumBodyBytes} bytes.");
 
-    public static string MediaTypeDetail(HttpRequest request) =>
-        string.IsNullOrEmpty(request.ContentType)
+    public static string MediaTypeDetail(HttpRequest request) => request.Path.StartsWithSegments("/products/import")
+        ? $"The body must be {FileFormats.Csv} or {FileFormats.Ndjson} in UTF-8, as Content-Type has to say."
+        : string.IsNullOrEmpty(request.ContentType)
             ? "The Content-Type header is missing; it must be application/json."
             : $"The body was sent as {request.ContentType}; it must be application/json in UTF-8.";
 

@@ -5,6 +5,9 @@ namespace Tienda.Http;
 /// </summary>
 public sealed class HeadRequests(RequestDelegate next)
 {
+    /// <summary>Whether only the headers will be sent, for endpoints whose body is long.</summary>
+    public static bool IsHead(HttpContext context) => context.Items.ContainsKey(typeof(HeadRequests));
+
     public Task InvokeAsync(HttpContext context)
     {
         if (HttpMethods.IsGet(context.Request.Method))
@@ -19,6 +22,7 @@ public sealed class HeadRequests(RequestDelegate next)
     private async Task AnswerAsGetAsync(HttpContext context)
     {
         context.Request.Method = HttpMethods.Get;
+        context.Items[typeof(HeadRequests)] = null;
         try
         {
             await next(context);

@@ -4,13 +4,13 @@ using Tienda.Hosting.Dashboard;
 namespace Tienda.Http;
 
 /// <summary>
-/// Refuses a request whose Accept header allows no JSON, except for the pages and the metrics, which are something else; and a body
+/// Refuses a request whose Accept header allows no JSON, except for the pages, the metrics and files, which are something else; and a body
 /// in another encoding than JSON's own, UTF-8, which the framework would look for by name and fail.
 /// </summary>
 public sealed class Negotiation(RequestDelegate next)
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
-    private static readonly string[] OtherMedia = [OpenApi.Page, "/metrics", DashboardPage.Path];
+    private static readonly string[] OtherMedia = [OpenApi.Page, "/metrics", DashboardPage.Path, "/products/export", "/orders/export"];
 
     public Task InvokeAsync(HttpContext context)
     {

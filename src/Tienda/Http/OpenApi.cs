@@ -8,6 +8,7 @@ using Microsoft.OpenApi;
 using Scalar.AspNetCore;
 using Tienda.Caching;
 using Tienda.Hosting;
+using Tienda.Products;
 using Tienda.Security;
 
 namespace Tienda.Http;
@@ -174,7 +175,7 @@ public static class OpenApi
                 }
                 else
                 {
-                    DescribeKey(operation, parameter);
+                    OpenApiHeaders.DescribeKey(operation, parameter);
                 }
 
                 continue;
@@ -194,50 +195,29 @@ public static class OpenApi
             }
         }
 
-        if (context.Description.ActionDescriptor.EndpointMetadata.OfType<Cacheable>().Any())
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        if (metadata.OfType<Cacheable>().Any())
         {
-            DescribeCaching(operation);
+            OpenApiHeaders.DescribeCaching(operation);
         }
 
-        // Every list that takes the part that is wanted answers these.
-        if (operation.Parameters?.Any(p => p.Name == "after") is true && operation.Responses?["200"] is OpenApiResponse page)
+        if (metadata.OfType<Tagged>().Any())
         {
-            page.Headers ??= new Dictionary<string, IOpenApiHeader>();
-            page.Headers["Link"] = Header("The next page, if there is one: <…>; rel=\"next\".", JsonSchemaType.String);
-            page.Headers[Tienda.Http.Page.TotalHeader] =
-                Header("How many records there are, if count was asked for.", JsonSchemaType.Integer);
+            OpenApiHeaders.DescribeEtag(operation, isRead: HttpMethods.IsGet(context.Description.HttpMethod!));
+        }
+
+        if (operation.Parameters?.Any(p => p.Name == "after") is true)
+        {
+            OpenApiHeaders.DescribePage(operation);
+        }
+
+        if (operation.Parameters?.Any(p => p.Name == "search") is true)
+        {
+            OpenApiHeaders.DescribeCorrection(operation);
         }
 
         return Task.CompletedTask;
     }
-
-    private static void DescribeCaching(OpenApiOperation operation)
-    {
-        if (operation.Responses?["200"] is OpenApiResponse answer)
-        {
-            answer.Headers = new Dictionary<string, IOpenApiHeader>
-            {
-                ["ETag"] = Header("Names this answer; send it as If-None-Match.", JsonSchemaType.String),
-                [AnswerWriter.HitHeader] = Header("true if it was answered without asking the database.", JsonSchemaType.Boolean),
-            };
-            operation.Responses["304"] = new OpenApiResponse { Description = "The answer is still the one that If-None-Match names." };
-        }
-    }
-
-    private static void DescribeKey(OpenApiOperation operation, OpenApiParameter parameter)
-    {
-        parameter.Description = "Chosen by the sender. Repeating the request under the same key within 24 hours answers what was answered "
-            + "first and does nothing twice; another request under it is 422.";
-        parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, MaxLength = IdempotencyKey.MaximumLength };
-        if (operation.Responses?["201"] is OpenApiResponse created)
-        {
-            created.Headers ??= new Dictionary<string, IOpenApiHeader>();
-            created.Headers[IdempotencyKey.ReplayedHeader] = Header("true if this answer was given before.", JsonSchemaType.Boolean);
-        }
-    }
-
-    private static OpenApiHeader Header(string description, JsonSchemaType type) =>
-        new() { Description = description, Schema = new OpenApiSchema { Type = type } };
 
     private static Task DescribeSchema(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken ct)
     {
@@ -249,6 +229,10 @@ public static class OpenApi
         else if (type == typeof(Moment))
         {
             Replace(schema, JsonSchemaType.String, "date-time");
+        }
+        else if (type == typeof(FacetCount))
+        {
+            Replace(schema, JsonSchemaType.Integer | JsonSchemaType.String, null);
         }
         else if (type == typeof(Cursor))
         {

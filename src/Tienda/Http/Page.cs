@@ -14,6 +14,9 @@ public static class Page
     /// <summary>How many records there are in all, if the client asked.</summary>
     public const string TotalHeader = "X-Total-Count";
 
+    /// <summary>What was searched for instead of what was typed, if that was corrected.</summary>
+    public const string CorrectedHeader = "X-Search-Corrected";
+
     /// <summary>Cuts off the record that was read only to see whether there is a next page.</summary>
     /// <param name="rows">At most <see cref="ListQuery.RowsToRead"/> records.</param>
     /// <param name="place">The place of a record in the order of this list.</param>
@@ -29,8 +32,15 @@ public static class Page
     }
 }
 
+/// <summary>An answer to a search.</summary>
+public interface ISearched
+{
+    /// <summary>The value of the X-Search-Corrected header, or null if what was typed was searched for.</summary>
+    string? Corrected { get; }
+}
+
 /// <summary>A page whatever its records are, for who keeps it.</summary>
-public interface IPage
+public interface IPage : ISearched
 {
     /// <summary>The value of the Link header for a request, or null at the end of the list.</summary>
     string? LinkOf(HttpRequest request);
@@ -61,8 +71,16 @@ public sealed record Page<T>(List<T> Items, Cursor? Next, long? Total) : IResult
             response.Headers.Link = link;
         }
 
+        if (Corrected is not null)
+        {
+            response.Headers[Page.CorrectedHeader] = Corrected;
+        }
+
         return response.WriteAsJsonAsync(Items, TiendaJson.Wire, "application/json; charset=utf-8", httpContext.RequestAborted);
     }
+
+    /// <summary>What was searched for instead of what was typed.</summary>
+    public string? Corrected { get; init; }
 
     public string? TotalText => Total?.ToString(CultureInfo.InvariantCulture);
 
@@ -86,6 +104,10 @@ public sealed record Page<T>(List<T> Items, Cursor? Next, long? Total) : IResult
         return QueryHelpers.AddQueryString(request.PathBase + request.Path, query);
     }
 
-    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder)
+    {
         builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(List<T>), ["application/json"]));
+        // One for the page, one for count=estimate.
+        builder.Metadata.Add(new RoundTripBudget(2));
+    }
 }

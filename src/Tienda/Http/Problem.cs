@@ -26,6 +26,14 @@ public sealed record ProblemBody
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>Of a file: what is wrong with the first 100 lines that are not valid.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<LineError>? Lines { get; init; }
+
+    /// <summary>Of a file: how many lines are not valid.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? InvalidLines { get; init; }
+
     /// <summary>Of insufficient stock: each product that is short.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Shortage>? Shortages { get; init; }
@@ -40,6 +48,10 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
     public IReadOnlyList<Shortage>? Shortages { get; init; }
+
+    public IReadOnlyList<LineError>? Lines { get; init; }
+
+    public long? InvalidLines { get; init; }
 
     /// <summary>Why, for the log; the answer does not tell.</summary>
     public string? Reason { get; init; }
@@ -73,6 +85,8 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
             RequestId = httpContext.TraceIdentifier,
             Errors = Errors,
             Shortages = Shortages,
+            Lines = Lines,
+            InvalidLines = InvalidLines,
         };
         // Not the request's token: a refusal is also written when the client's wait has just ended.
         await response.WriteAsJsonAsync(body, TiendaJson.Wire, "application/problem+json", CancellationToken.None);
@@ -91,6 +105,10 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
         {
             Shortages = shortages,
         };
+
+    public static Problem NotAFile(HttpRequest request) => new(
+        ProblemType.NotAcceptable,
+        $"The answer is {FileFormats.Csv} or {FileFormats.Ndjson}, which Accept: {request.Headers.Accept} does not allow.");
 
     /// <summary>One wrong field, found only where the value was used.</summary>
     public static Problem InvalidValue(string field, string message) =>

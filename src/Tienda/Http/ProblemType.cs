@@ -29,7 +29,7 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         "Use one of the methods that the Allow header lists.");
 
     public static readonly ProblemType NotAcceptable = new("not-acceptable", 406, "The answer is JSON",
-        "Send an Accept header that allows application/json, or none.");
+        "Send an Accept header that allows application/json, or none; an export is text/csv or application/x-ndjson.");
 
     public static readonly ProblemType RequestTimeout = new("request-timeout", 408, "The request came too slowly",
         "Send the whole request at once.");
@@ -60,10 +60,10 @@ public sealed record ProblemType(string Name, int Status, string Title, string R
         "Send a smaller body; the detail names the limit.");
 
     public static readonly ProblemType UnsupportedMediaType = new("unsupported-media-type", 415, "The body must be JSON",
-        "Send Content-Type: application/json.");
+        "Send Content-Type: application/json; a file for import is text/csv or application/x-ndjson.");
 
     public static readonly ProblemType InvalidValues = new("invalid-values", 422, "Some values are not valid",
-        "Correct every field that errors lists and send the request again.");
+        "Correct every field that errors lists, or of a file every line that lines lists, and send the request again.");
 
     public static readonly ProblemType IdempotencyKeyReused = new("idempotency-key-reused", 422, "This key belongs to another request",
         "Give every request an Idempotency-Key of its own; send the same key only to repeat the very same request.");

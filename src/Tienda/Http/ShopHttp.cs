@@ -14,6 +14,7 @@ public static class ShopHttp
         services.Configure<RouteOptions>(options => options.SetParameterPolicy<IdConstraint>(IdConstraint.Name));
         services.AddSingleton<IProblemDetailsWriter, FrameworkProblems>();
         services.AddProblemDetails();
+        services.AddSingleton<ExportTurns>();
         return services;
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -14,11 +15,11 @@ public static class OrderDetailEndpoints
         var details = routes.MapGroup("/order_details").WithTags("Order details");
 
         details.MapGet("/", List).WithName("ListOrderDetails").ForClients();
-        details.MapGet("/{id_key:id}", Get).WithName("GetOrderDetail").ForClients();
+        details.MapGet("/{id_key:id}", Get).WithName("GetOrderDetail").ForClients().Tagged();
         details.MapPost("/", Create).WithName("CreateOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapPut("/{id_key:id}", Update).WithName("PutOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapPatch("/{id_key:id}", Update).WithName("PatchOrderDetail").ForClients().MayConflict().RoundTrips(3);
-        details.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrderDetail").ForClients().MayConflict().RoundTrips(3);
+        details.MapPut("/{id_key:id}", Update).WithName("PutOrderDetail").ForClients().MayConflict().Conditional().RoundTrips(3);
+        details.MapPatch("/{id_key:id}", Update).WithName("PatchOrderDetail").ForClients().MayConflict().Conditional().RoundTrips(3);
+        details.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrderDetail").ForClients().MayConflict().Conditional().RoundTrips(3);
         routes.MapGet("/orders/{id_key:id}/order_details", ListOfOrder)
             .WithTags("Order details").WithName("ListOrderOrderDetails").ForClients();
     }
@@ -52,9 +53,9 @@ public static class OrderDetailEndpoints
     /// <summary>Change a line of an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. The difference is taken from stock or given back.</remarks>
     public static async Task<Results<Ok<OrderDetail>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, ClaimsPrincipal caller, OrderDetailStore store,
-        CancellationToken ct) =>
-        await store.UpdateAsync(id, request, caller.Actor, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateOrderDetailRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), caller.Actor, ct) switch
         {
             { Record: { } line } => TypedResults.Ok(line),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -64,8 +65,9 @@ public static class OrderDetailEndpoints
     /// <summary>Remove a line from an order</summary>
     /// <remarks>Only while the order is PENDING and has no bill. Gives the stock back and updates the order's total.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderDetailStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, caller.Actor, ct) switch
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ClaimsPrincipal caller,
+        OrderDetailStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, new IfMatch(ifMatch), caller.Actor, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),

@@ -15,6 +15,9 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
 {
     private const string Columns = "id_key, order_id, product_id, quantity, price";
 
+    // What the history of the products says.
+    private const string LineChange = "line_change";
+
     public Task<Page<OrderDetail>> ListAsync(long? confinedTo, ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "order_details")
             .WhereIf("order_id IN (SELECT id_key FROM orders WHERE client_id = {0})", confinedTo)
@@ -77,16 +80,22 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
         }
 
         await using var batch = connection.Batch();
-        AddStockChange(batch, productId, -quantity);
+        // The line tells the history of the product what was left behind it.
+        AddStockChange(batch, productId, -quantity, "sale");
         AddTotalChange(batch, order.Id, product!.Price.MinorUnits * quantity);
         batch.Then(
-            $"INSERT INTO order_details (order_id, product_id, quantity, price) VALUES ($1, $2, $3, $4) RETURNING {Columns}")
+            $"""
+            INSERT INTO order_details (order_id, product_id, quantity, price, stock_after)
+            SELECT $1, $2, $3, $4, stock FROM products WHERE id_key = $2
+            RETURNING {Columns}
+            """)
             .With(order.Id).With(productId).With(quantity).With(product.Price);
         keyed.KeepLine(batch, product.Price);
         return await CommitAsync(transaction, batch, ct);
     }
 
-    public async Task<Outcome<OrderDetail>> UpdateAsync(long id, UpdateOrderDetailRequest request, Actor writer, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> UpdateAsync(
+        long id, UpdateOrderDetailRequest request, IfMatch condition, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
@@ -96,6 +105,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             return default;
         }
 
+        condition.Check(line);
         var productId = request.ProductId ?? line.ProductId;
         var quantity = (int)(request.Quantity ?? line.Quantity);
         if (request.OrderId is { } moved && moved != order.Id)
@@ -115,10 +125,10 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
         await using var batch = connection.Batch();
         if (!sameProduct)
         {
-            AddStockChange(batch, line.ProductId, line.Quantity);
+            AddStockChange(batch, line.ProductId, line.Quantity, OrderStock.CauseOf(LineChange, order.Id));
         }
 
-        AddStockChange(batch, productId, -taken);
+        AddStockChange(batch, productId, -taken, OrderStock.CauseOf(LineChange, order.Id));
         AddTotalChange(batch, order.Id, (price.MinorUnits * quantity) - (line.Price.MinorUnits * line.Quantity));
         batch.Then(
             $"UPDATE order_details SET product_id = $2, quantity = $3, price = $4 WHERE id_key = $1 RETURNING {Columns}")
@@ -127,7 +137,7 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
     }
 
     /// <summary>Removes a line and gives its stock back.</summary>
-    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, Actor writer, CancellationToken ct)
+    public async Task<Outcome<OrderDetail>> DeleteAsync(long id, IfMatch condition, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
@@ -137,13 +147,14 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             return default;
         }
 
+        condition.Check(line);
         if (order.RefuseLineChange() is { } refusal)
         {
             return refusal;
         }
 
         await using var batch = connection.Batch();
-        AddStockChange(batch, line.ProductId, line.Quantity);
+        AddStockChange(batch, line.ProductId, line.Quantity, OrderStock.CauseOf(LineChange, order.Id));
         AddTotalChange(batch, order.Id, -line.Price.MinorUnits * line.Quantity);
         batch.Then("DELETE FROM order_details WHERE id_key = $1").With(id);
         var change = changes.Begin();
@@ -217,8 +228,9 @@ public sealed class OrderDetailStore(NpgsqlDataSource database, CacheChanges cha
             ? new OrderRefusal.ShortOfStock([new Shortage { ProductId = product.Id, Requested = units, Available = product.Stock }])
             : null;
 
-    private static void AddStockChange(NpgsqlBatch batch, long productId, int change) =>
-        batch.Then("UPDATE products SET stock = stock + $2 WHERE id_key = $1").With(productId).With(change);
+    private static void AddStockChange(NpgsqlBatch batch, long productId, int change, string cause) =>
+        batch.Then("UPDATE products SET stock = stock + $2 FROM set_config('tienda.cause', $3, true) WHERE id_key = $1")
+            .With(productId).With(change).With(cause);
 
     private static void AddTotalChange(NpgsqlBatch batch, long orderId, long change) =>
         batch.Then("UPDATE orders SET total = total + $2 WHERE id_key = $1").With(orderId).With(change);

@@ -13,7 +13,7 @@ public static class CancelOrder
     /// </summary>
     public static void Add(NpgsqlBatch batch, long orderId)
     {
-        OrderStock.GiveBack(batch, orderId);
+        OrderStock.GiveBack(batch, orderId, "cancellation");
         batch.Then("UPDATE bills SET voided_at = now() WHERE order_id = $1 AND voided_at IS NULL").With(orderId);
     }
 }

@@ -28,7 +28,7 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
         {
             batch.Then(
                 """
-                SELECT (k.kept).request_hash, (k.kept).bill_id, (k.kept).line_ids[1], (k.kept).prices[1]
+                SELECT (k.kept).request_hash, (k.kept).bill_id, (k.kept).line_ids[1], (k.kept).prices[1], (k.kept).answer
                 FROM find_idempotency_keys(ARRAY[$1], $2, ARRAY[$3]) AS k
                 """)
                 .With(Writer.Name).With(Route).With(Key);
@@ -48,7 +48,8 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
                 reader.GetFieldValue<byte[]>(0).AsSpan().SequenceEqual(Hash),
                 reader.NullableInt64(1),
                 reader.NullableInt64(2),
-                reader.IsDBNull(3) ? null : reader.Money(3))
+                reader.IsDBNull(3) ? null : reader.Money(3),
+                reader.NullableString(4))
             : null;
         await reader.NextResultAsync(ct);
         return kept;
@@ -60,6 +61,9 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
 
     /// <summary>Keeps the bill that this transaction has just inserted.</summary>
     public void KeepBill(NpgsqlBatch batch) => Keep(batch, "bill_id", "currval('bills_id_key_seq')");
+
+    /// <summary>Keeps an answer that does not follow from the request and a few ids.</summary>
+    public void KeepAnswer(NpgsqlBatch batch, string answer) => Keep(batch, "answer", "$5")?.With(answer);
 
     private NpgsqlBatchCommand? Keep(NpgsqlBatch batch, string columns, string values) => Key is null
         ? null
@@ -84,4 +88,4 @@ public sealed record KeyedRequest(string Route, Actor Writer, string? Key, byte[
 
 /// <summary>What was kept under a key.</summary>
 /// <param name="IsOfThisRequest">False if the key was used for another request.</param>
-public sealed record KeptAnswer(bool IsOfThisRequest, long? BillId, long? LineId, Money? Price);
+public sealed record KeptAnswer(bool IsOfThisRequest, long? BillId, long? LineId, Money? Price, string? Answer);

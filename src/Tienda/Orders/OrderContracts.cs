@@ -190,3 +190,24 @@ public sealed record OrderQuery : ListQuery
     /// <summary>Only orders placed before this time; a date alone is its midnight in UTC.</summary>
     public Moment? To { get; init; }
 }
+
+/// <summary>Filters of an export: those of the order list.</summary>
+public sealed record OrderExportQuery
+{
+    /// <summary>Only orders in this state: 1 PENDING, 2 IN_PROGRESS, 3 DELIVERED, 4 CANCELED.</summary>
+    [Whole(1, 4)]
+    public long? Status { get; init; }
+
+    [Id, FromQuery(Name = "client_id"), Description("Only orders of this client.")]
+    public long? ClientId { get; init; }
+
+    /// <summary>Only orders placed at this time or later; a date alone is its midnight in UTC.</summary>
+    public Moment? From { get; init; }
+
+    /// <summary>Only orders placed before this time; a date alone is its midnight in UTC.</summary>
+    public Moment? To { get; init; }
+
+    /// <summary>csv or ndjson; if absent, what Accept prefers, and csv if that says nothing.</summary>
+    [OneOf("csv", "ndjson")]
+    public string? Format { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Tienda.Caching;
 using Tienda.Http;
 using Tienda.Security;
 
@@ -14,11 +15,12 @@ public static class OrderEndpoints
         var orders = routes.MapGroup("/orders").WithTags("Orders");
 
         orders.MapGet("/", List).WithName("ListOrders").ForClients();
-        orders.MapGet("/{id_key:id}", Get).WithName("GetOrder").ForClients();
+        orders.MapGet("/export", Export).WithName("ExportOrders").ForAdministrators().RoundTrips(4);
+        orders.MapGet("/{id_key:id}", Get).WithName("GetOrder").ForClients().Tagged();
         orders.MapPost("/", Place).WithName("PlaceOrder").ForClients().MayForbid().MayConflict();
-        orders.MapPut("/{id_key:id}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        orders.MapPatch("/{id_key:id}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().RoundTrips(3);
-        orders.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrder").ForClients().MayConflict().RoundTrips(3);
+        orders.MapPut("/{id_key:id}", Update).WithName("PutOrder").ForClients().MayForbid().MayConflict().Conditional().RoundTrips(3);
+        orders.MapPatch("/{id_key:id}", Update).WithName("PatchOrder").ForClients().MayForbid().MayConflict().Conditional().RoundTrips(3);
+        orders.MapDelete("/{id_key:id}", Delete).WithName("DeleteOrder").ForClients().MayConflict().Conditional().RoundTrips(3);
         orders.MapGet("/{id_key:id}/events", ListEvents).WithName("ListOrderEvents").ForAdministrators();
         routes.MapGet("/clients/{id_key:id}/orders", ListOfClient).WithTags("Orders").WithName("ListClientOrders").ForClients();
     }
@@ -27,6 +29,17 @@ public static class OrderEndpoints
     public static Task<Page<Order>> List(
         [AsParameters] OrderQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
         store.ListAsync(caller.ConfinedTo, query, ct);
+
+    /// <summary>Export orders to a file</summary>
+    /// <remarks>
+    /// An order with its lines is a line, CSV (where <c>items</c> is JSON) or NDJSON, ordered by id, all of one moment. The connection
+    /// breaks if the file cannot be completed, or not within an hour. More than two at a time wait for each other.
+    /// </remarks>
+    public static async Task<Results<FileDownload, Problem>> Export(
+        [AsParameters] OrderExportQuery query, HttpRequest request, OrderExportStore store, ExportTurns turns, CancellationToken ct) =>
+        FileFormats.Wanted(request, query.Format) is { } format
+            ? await turns.BeginAsync(request, format, "orders", async () => (await store.ReadAsync(query, format, ct), null), ct)
+            : Problem.NotAFile(request);
 
     /// <summary>Get one order with its lines</summary>
     public static async Task<Results<Ok<Order>, Problem>> Get(
@@ -61,8 +74,9 @@ public static class OrderEndpoints
     /// <summary>Change an order</summary>
     /// <remarks>Changes only the fields that are sent. <c>{"status": 4}</c> cancels: the stock goes back and the bill is voided.</remarks>
     public static async Task<Results<Ok<Order>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        await store.UpdateAsync(id, request, caller.Actor, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateOrderRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), caller.Actor, ct) switch
         {
             { Record: { } order } => TypedResults.Ok(order),
             { Refusal: { } refusal } => refusal.ToProblem(),
@@ -72,8 +86,9 @@ public static class OrderEndpoints
     /// <summary>Delete an order</summary>
     /// <remarks>Only while PENDING, which gives its stock back, or CANCELED, and only if it never had a bill.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, caller.Actor, ct) switch
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ClaimsPrincipal caller,
+        OrderStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, new IfMatch(ifMatch), caller.Actor, ct) switch
         {
             { Record: not null } => TypedResults.NoContent(),
             { Refusal: { } refusal } => refusal.ToProblem(),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Tienda.Data;
 
@@ -7,7 +8,8 @@ namespace Tienda.Orders;
 public static class OrderStock
 {
     /// <summary>Adds the statements to a batch of a transaction that holds the order.</summary>
-    public static void GiveBack(NpgsqlBatch batch, long orderId)
+    /// <param name="reason">What the history of the products says.</param>
+    public static void GiveBack(NpgsqlBatch batch, long orderId, string reason)
     {
         batch.Then(
             """
@@ -17,8 +19,12 @@ public static class OrderStock
         batch.Then(
             """
             UPDATE products p SET stock = p.stock + line.quantity
-            FROM (SELECT product_id, sum(quantity)::integer AS quantity FROM order_details WHERE order_id = $1 GROUP BY product_id) AS line
+            FROM (SELECT product_id, sum(quantity)::integer AS quantity FROM order_details WHERE order_id = $1 GROUP BY product_id) AS line,
+                set_config('tienda.cause', $2, true)
             WHERE p.id_key = line.product_id
-            """).With(orderId);
+            """).With(orderId).With(CauseOf(reason, orderId));
     }
+
+    /// <summary>Why products are changed, in the form that <c>tienda.cause</c> has (0016_keep_product_history.sql).</summary>
+    public static string CauseOf(string reason, long orderId) => string.Create(CultureInfo.InvariantCulture, $"{reason}:{orderId}");
 }

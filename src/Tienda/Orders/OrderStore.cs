@@ -52,11 +52,12 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     }
 
     /// <summary>Changes the fields that were sent. Canceling gives the stock back.</summary>
-    public async Task<Outcome<Order>> UpdateAsync(long id, UpdateOrderRequest request, Actor writer, CancellationToken ct)
+    public async Task<Outcome<Order>> UpdateAsync(
+        long id, UpdateOrderRequest request, IfMatch condition, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
-        if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
+        if (await LockAsync(connection, id, condition, writer, ct) is not { } order)
         {
             return default;
         }
@@ -106,11 +107,11 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     }
 
     /// <summary>Deletes an order that is PENDING, whose stock is given back, or CANCELED, and that never had a bill.</summary>
-    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, Actor writer, CancellationToken ct)
+    public async Task<Outcome<LockedOrder>> DeleteAsync(long id, IfMatch condition, Actor writer, CancellationToken ct)
     {
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
-        if (await LockAsync(connection, id, writer, ct) is not { } order || !writer.MaySee(order.ClientId))
+        if (await LockAsync(connection, id, condition, writer, ct) is not { } order)
         {
             return default;
         }
@@ -129,7 +130,7 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
         await using var batch = connection.Batch();
         if (order.Status == OrderStatus.Pending)
         {
-            OrderStock.GiveBack(batch, id);
+            OrderStock.GiveBack(batch, id, "order_deleted");
         }
 
         batch.Then("DELETE FROM orders WHERE id_key = $1").With(id);
@@ -139,12 +140,29 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
         return order;
     }
 
-    private static async Task<LockedOrder?> LockAsync(NpgsqlConnection connection, long id, Actor writer, CancellationToken ct)
+    /// <summary>Locks an order that the writer may see, and judges the condition on what a read of it would answer now.</summary>
+    private static async Task<LockedOrder?> LockAsync(
+        NpgsqlConnection connection, long id, IfMatch condition, Actor writer, CancellationToken ct)
     {
         await using var batch = connection.Batch();
         LockedOrder.Lock(batch, "$1", id, writer);
+        if (condition.IsSet)
+        {
+            AddFind(batch, id);
+        }
+
         await using var reader = await batch.ReadAsync(ct);
-        return await LockedOrder.ReadAsync(reader, ct);
+        if (await LockedOrder.ReadAsync(reader, ct) is not { } order || !writer.MaySee(order.ClientId))
+        {
+            return null;
+        }
+
+        if (condition.IsSet)
+        {
+            condition.Check((await ReadFoundAsync(reader, ct))!);
+        }
+
+        return order;
     }
 
     private static OrderRefusal? Refuse(LockedOrder order, UpdateOrderRequest request, bool byClient)

@@ -1,7 +1,5 @@
-using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
-using Microsoft.AspNetCore.Mvc;
 using Tienda.Http;
 
 namespace Tienda.Products;
@@ -122,28 +120,4 @@ public sealed class NotTogetherWithStockAttribute() : ValidationAttribute("canno
         value is not null && validationContext.ObjectInstance is UpdateProductRequest { Stock: not null }
             ? new ValidationResult(ErrorMessageString)
             : ValidationResult.Success;
-}
-
-/// <summary>Filters and order of the product list.</summary>
-public sealed record ProductQuery : ListQuery
-{
-    /// <summary>Words that must occur in name, sku or description; accents and case are ignored, the last word may be incomplete.</summary>
-    [Text(0, 200)]
-    public string? Search { get; init; }
-
-    [Id, FromQuery(Name = "category_id"), Description("Only products of this category and of those below it.")]
-    public long? CategoryId { get; init; }
-
-    [FromQuery(Name = "min_price"), Description("Only products at this price or above.")]
-    public Money? MinPrice { get; init; }
-
-    [FromQuery(Name = "max_price"), Description("Only products at this price or below.")]
-    public Money? MaxPrice { get; init; }
-
-    [FromQuery(Name = "in_stock"), Description("true: only products in stock; false: only those that ran out.")]
-    public bool? InStock { get; init; }
-
-    /// <summary>The order of the list; by id if absent.</summary>
-    [OneOf("id", "price", "-price", "name", "-rating", "-created_at")]
-    public string? Sort { get; init; }
 }

@@ -1,94 +1,18 @@
-using System.Globalization;
 using Npgsql;
 using Tienda.Caching;
 using Tienda.Data;
-using Tienda.Http;
+using Tienda.Security;
 
 namespace Tienda.Products;
 
-/// <summary>The products in the database.</summary>
+/// <summary>The products in the database, one by one.</summary>
 public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes)
 {
-    private const string Columns =
+    internal const string Columns =
         "id_key, name, description, sku, price, stock, category_id, active, rating_average, rating_count, created_at, updated_at, "
         + "stock_version";
 
     private const string LockSql = $"SELECT {Columns} FROM products WHERE id_key = $1 FOR UPDATE";
-
-    /// <summary>Every order that a client can ask for; each has an index that gives it.</summary>
-    private static readonly Dictionary<string, (ListOrder Order, Func<Product, string> Key)> Orders = new()
-    {
-        ["id"] = (ListOrder.ById("id_key"), _ => ""),
-        ["price"] = (ListOrder.By<long>("price", false, ParseInt64), p => Text(p.Price.MinorUnits)),
-        ["-price"] = (ListOrder.By<long>("price", true, ParseInt64), p => Text(p.Price.MinorUnits)),
-        ["name"] = (ListOrder.By<string>("name", false, ParseText), p => p.Name),
-        ["-rating"] = (ListOrder.By<decimal>("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
-        ["-created_at"] = (
-            ListOrder.By<DateTime>("created_at", true, ParseTime),
-            p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
-    };
-
-    /// <summary>Whether the query's cursor belongs to its order.</summary>
-    public static bool CanContinue(ProductQuery query) =>
-        query.After is not { } after || (after.Sort == (query.Sort ?? Cursor.ById) && Orders[after.Sort].Order.Accepts(after));
-
-    public async Task<Page<Product>> ListAsync(ProductQuery query, bool inactiveToo, CacheFill fill, CancellationToken ct)
-    {
-        var sort = query.Sort ?? Cursor.ById;
-        var (order, key) = Orders[sort];
-        var list = new ListStatement(Columns, "products")
-            .WhereIf(
-                """
-                category_id IN (WITH RECURSIVE below AS (
-                    SELECT {0}::bigint AS id_key
-                    UNION SELECT c.id_key FROM categories c JOIN below b ON c.parent_id = b.id_key) SELECT id_key FROM below)
-                """,
-                query.CategoryId)
-            .WhereIf("price >= {0}", query.MinPrice)
-            .WhereIf("price <= {0}", query.MaxPrice)
-            .WhereIf("in_stock = {0}", query.InStock);
-        if (!inactiveToo)
-        {
-            list.Where("active = {0}", true);
-        }
-
-        if (!string.IsNullOrWhiteSpace(query.Search))
-        {
-            list.Where("search @@ search_query({0})", query.Search);
-        }
-
-        var page = await list.ReadAsync(
-            database, query, order, Read, product => new Cursor(product.IdKey, sort, key(product)), ct, fill);
-        NoteTags(fill, query, page);
-        return page;
-    }
-
-    private static void NoteTags(CacheFill fill, ProductQuery query, Page<Product> page)
-    {
-        fill.Shows(CacheTag.Catalog);
-        fill.Shows(CacheTag.Products);
-        if (query.InStock is not null)
-        {
-            fill.Shows(CacheTag.ProductsInStock);
-        }
-
-        if (query.Sort is "-rating")
-        {
-            fill.Shows(CacheTag.ProductRatings);
-        }
-
-        if (query.CategoryId is not null)
-        {
-            // The tree decides which products are below it.
-            fill.Shows(CacheTag.Categories);
-        }
-
-        foreach (var product in page.Items)
-        {
-            fill.Shows(CacheTag.Product(product.IdKey));
-            fill.ShowsStock(product.IdKey, product.StockVersion);
-        }
-    }
 
     public async Task<Product?> FindAsync(long id, bool inactiveToo, CacheFill fill, CancellationToken ct)
     {
@@ -128,10 +52,10 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
     /// <summary>Changes the fields that were sent. A restock that would leave the stock's bounds changes nothing.</summary>
     /// <returns>The product as it is now, or the stock that stands in the way, or neither if there is no such product.</returns>
     public async Task<(Product? Product, int? Stock)> UpdateAsync(
-        long id, UpdateProductRequest request, IfMatch condition, CancellationToken ct) =>
+        long id, UpdateProductRequest request, IfMatch condition, Actor writer, CancellationToken ct) =>
         await changes.RunIfAsync<Product, (Product?, int?)>(
-            database, condition, LockSql, id, Read,
-            batch => AddUpdate(batch, id, request),
+            database, condition, locks => locks.Then(LockSql).With(id), Read,
+            batch => AddUpdate(batch, id, request, writer),
             async reader =>
             {
                 if (!await reader.ReadAsync(ct))
@@ -145,9 +69,11 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
             },
             ct);
 
-    private static void AddUpdate(NpgsqlBatch batch, long id, UpdateProductRequest request)
+    private static void AddUpdate(NpgsqlBatch batch, long id, UpdateProductRequest request, Actor writer)
     {
-        batch.Then("SELECT stock FROM products WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
+        // Whom the history names.
+        batch.Then("SELECT stock, set_config('tienda.caller', $2, true) FROM products WHERE id_key = $1 FOR NO KEY UPDATE")
+            .With(id).With(writer.Name);
         batch.Then(
             $"""
             UPDATE products SET
@@ -176,12 +102,12 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
     /// <summary>Deletes a product and its reviews; false if there is none. One that was sold is refused by its foreign key.</summary>
     public async Task<bool> DeleteAsync(long id, IfMatch condition, CancellationToken ct) =>
         await changes.RunIfAsync(
-            database, condition, LockSql, id, Read,
+            database, condition, locks => locks.Then(LockSql).With(id), Read,
             batch => batch.Then("DELETE FROM products WHERE id_key = $1 RETURNING id_key").With(id),
             reader => reader.ReadAsync(ct),
             ct);
 
-    private static Product Read(NpgsqlDataReader row) => new()
+    internal static Product Read(NpgsqlDataReader row) => new()
     {
         IdKey = row.GetInt64(0),
         Name = row.GetString(1),
@@ -197,22 +123,4 @@ public sealed class ProductStore(NpgsqlDataSource database, CacheChanges changes
         UpdatedAt = row.GetDateTime(11),
         StockVersion = row.GetInt64(12),
     };
-
-    private static string Text(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
-
-    private static bool ParseInt64(string text, out long key) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out key);
-
-    private static bool ParseDecimal(string text, out decimal key) =>
-        decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out key);
-
-    private static bool ParseText(string text, out string key)
-    {
-        key = text;
-        return true;
-    }
-
-    private static bool ParseTime(string text, out DateTime key) =>
-        DateTime.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out key)
-        && key.Kind == DateTimeKind.Utc;
 }

@@ -18,11 +18,11 @@ public static class ReviewEndpoints
         var reviews = routes.MapGroup("/reviews").WithTags("Reviews");
 
         reviews.MapGet("/", List).WithName("ListReviews").ForAnyone();
-        reviews.MapGet("/{id_key:id}", Get).WithName("GetReview").ForAnyone();
+        reviews.MapGet("/{id_key:id}", Get).WithName("GetReview").ForAnyone().Tagged();
         reviews.MapPost("/", Create).WithName("CreateReview").ForClients().LimitedBy(p => p.Reviews).MayConflict();
-        reviews.MapPut("/{id_key:id}", Update).WithName("PutReview").ForClients().LimitedBy(p => p.Reviews);
-        reviews.MapPatch("/{id_key:id}", Update).WithName("PatchReview").ForClients().LimitedBy(p => p.Reviews);
-        reviews.MapDelete("/{id_key:id}", Delete).WithName("DeleteReview").ForClients();
+        reviews.MapPut("/{id_key:id}", Update).WithName("PutReview").ForClients().LimitedBy(p => p.Reviews).Conditional();
+        reviews.MapPatch("/{id_key:id}", Update).WithName("PatchReview").ForClients().LimitedBy(p => p.Reviews).Conditional();
+        reviews.MapDelete("/{id_key:id}", Delete).WithName("DeleteReview").ForClients().Conditional();
 
         routes.MapGet("/products/{id_key:id}/reviews", ListOfProduct)
             .WithName("ListProductReviews").ForAnyone().Cached().WithTags("Reviews");
@@ -49,9 +49,9 @@ public static class ReviewEndpoints
     /// <summary>Change a review</summary>
     /// <remarks>Changes only the fields that are sent. The product and the client stay.</remarks>
     public static async Task<Results<Ok<Review>, Problem>> Update(
-        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, ClaimsPrincipal caller, ReviewStore store,
-        CancellationToken ct) =>
-        await store.UpdateAsync(id, request, caller.ConfinedTo, ct) switch
+        [FromRoute(Name = "id_key")] long id, UpdateReviewRequest request, [FromHeader(Name = IfMatch.Header)] string? ifMatch,
+        ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
+        await store.UpdateAsync(id, request, new IfMatch(ifMatch), caller.ConfinedTo, ct) switch
         {
             ReviewChange.Made(var review) => TypedResults.Ok(review),
             ReviewChange.WouldMove(var fields) => new Problem(ProblemType.InvalidValues, $"Cannot be changed: {string.Join(", ", fields)}.")
@@ -64,8 +64,10 @@ public static class ReviewEndpoints
     /// <summary>Delete a review</summary>
     /// <remarks>The product's rating follows at once.</remarks>
     public static async Task<Results<NoContent, Problem>> Delete(
-        [FromRoute(Name = "id_key")] long id, ClaimsPrincipal caller, ReviewStore store, CancellationToken ct) =>
-        await store.DeleteAsync(id, caller.ConfinedTo, ct) ? TypedResults.NoContent() : Problem.NotFound("review", id);
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ClaimsPrincipal caller,
+        ReviewStore store, CancellationToken ct) =>
+        await store.DeleteAsync(id, new IfMatch(ifMatch), caller.ConfinedTo, ct)
+            ? TypedResults.NoContent() : Problem.NotFound("review", id);
 
     /// <summary>List the reviews of a product</summary>
     public static async Task<Results<Page<Review>, Problem>> ListOfProduct(

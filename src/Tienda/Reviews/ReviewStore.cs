@@ -31,6 +31,8 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
         WHERE r.id_key = $1 FOR NO KEY UPDATE OF p
         """;
 
+    private const string LockReview = $"SELECT {Columns} FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2) FOR UPDATE";
+
     public Task<Page<Review>> ListAsync(ListQuery query, CancellationToken ct) =>
         new ListStatement(Columns, "reviews").ReadAsync(database, query, Read, review => review.IdKey, ct);
 
@@ -80,9 +82,22 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
     }
 
     /// <summary>Changes the fields that were sent, or answers null if there is no such review.</summary>
-    public async Task<ReviewChange?> UpdateAsync(long id, UpdateReviewRequest request, long? confinedTo, CancellationToken ct)
+    public Task<ReviewChange?> UpdateAsync(
+        long id, UpdateReviewRequest request, IfMatch condition, long? confinedTo, CancellationToken ct) =>
+        changes.RunIfAsync(
+            database, condition, locks => AddLocks(locks, id, confinedTo), Read,
+            batch => AddUpdate(batch, id, request, confinedTo),
+            reader => ReadChangeAsync(reader, request, confinedTo, ct),
+            ct);
+
+    private static void AddLocks(NpgsqlBatch locks, long id, long? confinedTo)
     {
-        await using var batch = database.Batch();
+        locks.Then(LockProduct).With(id);
+        locks.Then(LockReview).With(id).With(confinedTo);
+    }
+
+    private static void AddUpdate(NpgsqlBatch batch, long id, UpdateReviewRequest request, long? confinedTo)
+    {
         batch.Then(LockProduct).With(id);
         batch.Then(
             $"""
@@ -99,7 +114,6 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
             .With(request.ProductId)
             .With(request.ClientId)
             .With(confinedTo);
-        return await changes.RunAsync(batch, reader => ReadChangeAsync(reader, request, confinedTo, ct), ct);
     }
 
     private static async Task<ReviewChange?> ReadChangeAsync(
@@ -126,20 +140,21 @@ public sealed class ReviewStore(NpgsqlDataSource database, CacheChanges changes)
     }
 
     /// <summary>Deletes a review; false if there is none.</summary>
-    public async Task<bool> DeleteAsync(long id, long? confinedTo, CancellationToken ct)
-    {
-        await using var batch = database.Batch();
-        batch.Then(LockProduct).With(id);
-        batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2) RETURNING id_key").With(id).With(confinedTo);
-        return await changes.RunAsync(
-            batch,
+    public async Task<bool> DeleteAsync(long id, IfMatch condition, long? confinedTo, CancellationToken ct) =>
+        await changes.RunIfAsync(
+            database, condition, locks => AddLocks(locks, id, confinedTo), Read,
+            batch =>
+            {
+                batch.Then(LockProduct).With(id);
+                batch.Then("DELETE FROM reviews WHERE id_key = $1 AND ($2 IS NULL OR client_id = $2) RETURNING id_key")
+                    .With(id).With(confinedTo);
+            },
             async reader =>
             {
                 await reader.NextResultAsync(ct);
                 return await reader.ReadAsync(ct);
             },
             ct);
-    }
 
     private static Review Read(NpgsqlDataReader row) => new()
     {

@@ -24,7 +24,8 @@ public sealed class AdministratorStore(NpgsqlDataSource database)
             """
             INSERT INTO clients (name, lastname, email, password_hash, administrator)
             SELECT 'Shop', 'Administrator', $1, $2, true WHERE NOT EXISTS (SELECT FROM clients WHERE administrator)
-            ON CONFLICT (lower(email)) DO UPDATE SET password_hash = excluded.password_hash, administrator = true
+            ON CONFLICT (lower(email)) DO UPDATE SET
+                password_hash = excluded.password_hash, password_version = clients.password_version + 1, administrator = true
             """).With(email).With(passwordHash);
         EndSessions(batch, email);
         await batch.ChangeAsync(ct);

@@ -36,6 +36,8 @@ public sealed class InvalidationTests(ShopApp shop) : IAsyncLifetime
             "/products?sort=-rating&limit=2", "/products?sort=-created_at&limit=2",
             "/products?min_price=12&max_price=14", "/products?search=blue", "/products?search=nothing+of+the+kind",
             $"/products?category_id={_categories[0].Id()}", $"/products?category_id={_categories[2].Id()}", "/products?category_id=999999",
+            "/products/facets", "/products/facets?search=blue", "/products/facets?min_price=12", "/products/facets?in_stock=true",
+            $"/products/facets?category_id={_categories[0].Id()}",
             .. Enumerable.Range(0, 8).Select(i => $"/products/{_products[0].Id() + i}"),
             .. Enumerable.Range(0, 8).Select(i => $"/products/{_products[0].Id() + i}/reviews?count=exact"),
             "/categories", "/categories?limit=1&count=exact", .. Enumerable.Range(0, 5).Select(i => $"/categories/{_categories[0].Id() + i}"),
@@ -182,7 +184,7 @@ public sealed class InvalidationTests(ShopApp shop) : IAsyncLifetime
         await _own.App.DisposeAsync();
         var idle = await ReadByAsync([]);
         var read = (await ReadByAsync(_paths)).Except(idle).ToHashSet();
-        Assert.Superset(new HashSet<string> { "products", "reviews", "categories" }, read);
+        Assert.Superset(new HashSet<string> { "products", "product_counts", "search_words", "reviews", "categories" }, read);
         var silent = await ListAsync(
             """
             SELECT t.name || ' ' || e.event FROM unnest($1) AS t (name), unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS e (event)

@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+
 namespace Tienda.ApiTests.Clients;
 
 /// <summary>Forgetting a person, and showing a person what is kept.</summary>
@@ -103,6 +105,34 @@ public sealed class ClientErasureTests(ShopApp shop)
             Assert.All(answers[3..], answer => Assert.Contains((int)answer.StatusCode, (int[])[200, 204, 404]));
             Assert.Equal(1, (int)(await shop.Http.GetJsonAsync($"/products/{second.Id()}"))["rating_count"]!);
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_address_that_is_changed_while_its_client_goes_does_not_wait_in_a_circle(bool conditional)
+    {
+        var client = await shop.Given.ClientAsync();
+        var address = await shop.Given.AddressAsync(client.Id());
+        Task<HttpResponseMessage> change, erasure;
+        await using (var held = await shop.Database.HoldAsync($"SELECT FROM addresses WHERE id_key = {address.Id()} FOR UPDATE"))
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Patch, $"/addresses/{address.Id()}");
+            request.Content = JsonContent.Create(new { city = "Vigo" });
+            if (conditional)
+            {
+                request.Headers.TryAddWithoutValidation("If-Match", "*");
+            }
+
+            change = shop.Http.SendAsync(request, TestContext.Current.CancellationToken);
+            await held.WaitedForAsync(1);
+            erasure = shop.Http.DeletedAsync($"/clients/{client.Id()}");
+            await held.WaitedForAsync(2);
+        }
+
+        await change.ShouldBeAsync(200);
+        await erasure.ShouldBeAsync(204);
+        await shop.Http.GottenAsync($"/addresses/{address.Id()}").ShouldBeAsync(404);
     }
 
     [Fact]

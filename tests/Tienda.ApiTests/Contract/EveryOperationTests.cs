@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
@@ -67,7 +66,9 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 
     public static TheoryData<string> OfOneRecord() => [.. Operations.Where((path, _, _) => path.Contains("{id_key}", StringComparison.Ordinal))];
 
-    public static TheoryData<string> WithBody() => [.. Operations.Where((_, _, operation) => operation["requestBody"] is not null)];
+    public static TheoryData<string> WithBody() => [.. Operations.Where((_, _, operation) => operation["requestBody"]?["content"]!["application/json"] is not null)];
+
+    public static TheoryData<string> Writes() => [.. Operations.Where((_, method, _) => method is "put" or "patch" or "delete")];
 
     public static TheoryData<string> Lists() => [.. Operations.Where((_, _, operation) =>
         operation["parameters"]?.AsArray().Any(parameter => (string)parameter!["name"]! == "after") is true)];
@@ -110,7 +111,7 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
         using var slash = await SendAsync(example with { Path = example.Path.Split('?')[0].TrimEnd('/') + "/" });
 
         Assert.Equal(200, (int)head.StatusCode);
-        Assert.Equal("application/json", head.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(operation is "ExportProducts" or "ExportOrders" ? "text/csv" : "application/json", head.Content.Headers.ContentType!.MediaType);
         Assert.Empty(await head.Content.ReadAsByteArrayAsync(Ct));
         Assert.Equal(200, (int)slash.StatusCode);
     }
@@ -169,6 +170,22 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     }
 
     [Theory]
+    [MemberData(nameof(Writes))]
+    public async Task A_write_under_a_condition_judges_it_or_says_that_it_takes_none(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        using var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path) { Content = example.Content };
+        request.Headers.TryAddWithoutValidation("If-Match", "\"other\"");
+        using var response = await shop.Http.SendAsync(request, Ct);
+
+        if ((int)response.StatusCode != 412)
+        {
+            Assert.Equal(422, (int)response.StatusCode);
+            Assert.Equal(["If-Match"], (await response.JsonAsync()).Errors().Keys);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Lists))]
     public async Task A_list_is_bounded_and_refuses_other_bounds(string operation)
     {
@@ -190,12 +207,7 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
 
     private Task<HttpResponseMessage> SendAsync(Example example)
     {
-        var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path);
-        if (example.Body is not null)
-        {
-            request.Content = JsonContent.Create(example.Body);
-        }
-
+        var request = new HttpRequestMessage(new HttpMethod(example.Method), example.Path) { Content = example.Content };
         return counted.Http.SendAsync(request, Ct);
     }
 

@@ -1,10 +1,21 @@
+using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Tienda.ApiTests.Contract;
 
 /// <summary>A request that succeeds.</summary>
 /// <param name="Status">The answer's status.</param>
-public sealed record Example(string Method, string Path, object? Body, int Status);
+public sealed record Example(string Method, string Path, object? Body, int Status)
+{
+    /// <summary>The body as it is sent; a text is a file.</summary>
+    public HttpContent? Content => Body switch
+    {
+        null => null,
+        string file => new StringContent(file, Encoding.UTF8, "text/csv"),
+        _ => JsonContent.Create(Body),
+    };
+}
 
 /// <summary>One valid example of every operation, by its operationId. A test fails for an operation that is missing here.</summary>
 public static class Operations
@@ -18,12 +29,21 @@ public static class Operations
         ["ListProblemTypes"] = _ => Get("/errors"),
         ["GetProblemType"] = _ => Get("/errors/duplicate"),
 
-        ["ListProducts"] = _ => Get("/products?skip=0&limit=20"),
+        ["ListProducts"] = async given => await Get($"/products?category_id={(await given.CategoryAsync()).Id()}&count=estimate&limit=20"),
+        ["CountProducts"] = async given => await Get($"/products/facets?category_id={(await given.CategoryAsync()).Id()}"),
         ["GetProduct"] = async given => await Get($"/products/{(await given.ProductAsync()).Id()}"),
         ["CreateProduct"] = _ => Post("/products", new { name = Given.Unique("Lamp"), price = 12.5m, stock = 3 }),
         ["PutProduct"] = async given => Put($"/products/{(await given.ProductAsync()).Id()}", new { price = 3 }),
         ["PatchProduct"] = async given => Patch($"/products/{(await given.ProductAsync()).Id()}", new { stock_change = 3 }),
         ["DeleteProduct"] = async given => Delete($"/products/{(await given.ProductAsync()).Id()}"),
+        ["ImportProducts"] = _ => Task.FromResult(ImportOf(Given.Unique("Lamp"))),
+        ["GetProductImport"] = async given => await Get($"/products/imports/{await ImportAsync(given)}"),
+        ["EndProductImport"] = async given => new Example("DELETE", $"/products/imports/{await ImportAsync(given)}", null, 200),
+        ["ExportProducts"] = async given => await Get($"/products/export?category_id={(await given.CategoryAsync()).Id()}"),
+        ["EditProducts"] = async given => Patch(
+            "/products/bulk",
+            new { items = new[] { new { id_key = (await given.ProductAsync()).Id(), stock_change = 3 }, new { id_key = (await given.ProductAsync()).Id(), stock_change = -3 } } }),
+        ["ListProductHistory"] = async given => await Get($"/products/{(await given.ProductAsync()).Id()}/history"),
         ["ListProductReviews"] = async given => await Get($"/products/{(await given.ReviewAsync())["product_id"]}/reviews"),
 
         ["ListCategories"] = _ => Get("/categories"),
@@ -56,6 +76,7 @@ public static class Operations
         ["PatchAddress"] = async given => Patch($"/addresses/{(await AddressAsync(given)).Id()}", new { city = "Vigo" }),
         ["DeleteAddress"] = async given => Delete($"/addresses/{(await AddressAsync(given)).Id()}"),
 
+        ["ExportOrders"] = async given => await Get($"/orders/export?client_id={await ClientOfOrderAsync(given)}"),
         ["ListOrders"] = _ => Get("/orders?count=estimate"),
         ["GetOrder"] = async given => await Get($"/orders/{(await OrderAsync(given)).Id()}"),
         ["PlaceOrder"] = async given =>
@@ -109,6 +130,11 @@ public static class Operations
     private static Example Patch(string path, object body) => new("PATCH", path, body, 200);
 
     private static Example Delete(string path) => new("DELETE", path, null, 204);
+
+    private static Example ImportOf(string name) => new("POST", "/products/import?dry_run=true", $"name,price,stock\n{name},12.5,3\n", 200);
+
+    private static async Task<long> ImportAsync(Given given) => (await given.Http.PostAsync(
+        "/products/import?dry_run=true", ImportOf(Given.Unique("Lamp")).Content, TestContext.Current.CancellationToken).ShouldBeAsync(200)).Id();
 
     private static object Credentials(JsonNode client) => new { email = (string)client["email"]!, password = Given.Password };
 

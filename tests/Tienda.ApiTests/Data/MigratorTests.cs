@@ -6,6 +6,8 @@ namespace Tienda.ApiTests.Data;
 
 public sealed class MigratorTests(ShopApp shop)
 {
+    private const string Index = "-- migrate: one statement at a time\nCREATE INDEX CONCURRENTLY IF NOT EXISTS idx_a ON a (b);\n";
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -67,6 +69,53 @@ public sealed class MigratorTests(ShopApp shop)
         Assert.Equal([2], (await new Migrator(database, migrations).PendingAsync(Ct)).Select(migration => migration.Version));
         await using var table = database.CreateCommand("SELECT to_regclass('b') IS NULL");
         Assert.True(await table.ExecuteScalarAsync(Ct) is true);
+    }
+
+    [Fact]
+    public async Task An_index_is_built_while_the_shop_goes_on()
+    {
+        await using var database = await EmptyDatabaseAsync();
+        Migration[] migrations = [Numbered(1, "CREATE TABLE a (b int)"), Numbered(2, Index)];
+        await new Migrator(database, migrations[..1]).MigrateAsync(Ct);
+        await using var writer = await database.OpenConnectionAsync(Ct);
+        await using var open = await writer.BeginTransactionAsync(Ct);
+        await ChangeAsync(writer, "INSERT INTO a VALUES (1)");
+
+        // Each of the others waits for its turn, and none of them for the one that waits for the writer.
+        var migrating = Enumerable.Range(0, 4).Select(_ => new Migrator(database, migrations).MigrateAsync(Ct)).ToList();
+        await Eventually.HoldsAsync(async () => await database.ValueAsync<bool>(
+            "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('idx_a') AND NOT indisvalid)"));
+        await using (var another = await database.OpenConnectionAsync(Ct))
+        {
+            await ChangeAsync(another, "SET lock_timeout = '1s'; INSERT INTO a VALUES (2)");
+        }
+
+        await open.CommitAsync(Ct);
+
+        Assert.Equal(1, (await Task.WhenAll(migrating)).Sum(applied => applied.Count));
+        Assert.True(await database.ValueAsync<bool>("SELECT indisvalid FROM pg_index WHERE indexrelid = 'idx_a'::regclass"));
+    }
+
+    [Fact]
+    public async Task An_index_that_was_left_half_built_is_built_anew()
+    {
+        await using var database = await EmptyDatabaseAsync();
+        Migration[] migrations = [Numbered(1, "CREATE TABLE a (b int)"), Numbered(2, Index)];
+        await new Migrator(database, migrations[..1]).MigrateAsync(Ct);
+        await using (var connection = await database.OpenConnectionAsync(Ct))
+        {
+            await ChangeAsync(
+                connection, "CREATE INDEX idx_a ON a (b); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_a'::regclass");
+        }
+
+        Assert.Single(await new Migrator(database, migrations).MigrateAsync(Ct));
+        Assert.True(await database.ValueAsync<bool>("SELECT indisvalid FROM pg_index WHERE indexrelid = 'idx_a'::regclass"));
+    }
+
+    private static async Task ChangeAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(Ct);
     }
 
     private static Migration Numbered(int version, string sql) => new(version, $"{version:0000}_test", sql);

@@ -116,6 +116,28 @@ public sealed class DemoDataTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task The_history_of_products_passes_over_invented_orders_until_something_is_sold()
+    {
+        await using var database = await EmptyShopAsync("demo_history");
+        const string PassedOver = "SELECT max(d.id_key) - min(s.last_line) FROM order_details d, product_history_start s";
+        await DemoData.SeedAsync(database, new DemoSizes(20, 4, 30), progress: null, Ct);
+        Assert.Equal("0", await TextAsync(database, PassedOver));
+        await DemoData.SeedAsync(database, new DemoSizes(20, 4, 60), progress: null, Ct);
+        Assert.Equal("0", await TextAsync(database, PassedOver));
+        await RunAsync(
+            database,
+            """
+            INSERT INTO order_details (order_id, product_id, price, quantity, stock_after)
+            SELECT max(order_id), max(product_id), 100, 1, 5 FROM order_details
+            """);
+
+        await DemoData.SeedAsync(database, new DemoSizes(20, 4, 90), progress: null, Ct);
+
+        Assert.Equal("true", await TextAsync(
+            database, "SELECT bool_and(d.id_key > s.last_line) FROM order_details d, product_history_start s WHERE d.stock_after IS NOT NULL"));
+    }
+
+    [Fact]
     public async Task Rows_of_others_stay_as_they_are_and_their_bill_numbers_are_continued()
     {
         await using var database = await EmptyShopAsync("demo_beside");

@@ -39,7 +39,7 @@ public sealed partial class FuzzLane(
             var path = Path(operation);
             var body = operation.Description["requestBody"]?["content"]?["application/json"]?["schema"] is { } schema
                 ? values.Body(schema, caller.ClientId is null, _dice)
-                : null;
+                : operation.Id == "ImportProducts" ? FuzzValues.File(_dice) : null;
             var method = _dice.Chance(3) ? _dice.Pick(["HEAD", "OPTIONS", "TRACE", "BREW", "PUT", "DELETE"]) : operation.Method;
             var shown = $"seed {seed} request {number}: {caller.Name} {method} {path} {body}";
             using var request = new HttpRequestMessage(new HttpMethod(method), path);
@@ -48,7 +48,7 @@ public sealed partial class FuzzLane(
                 request.Content = new StringContent(body, Encoding.UTF8);
                 request.Content.Headers.ContentType = null;
                 request.Content.Headers.TryAddWithoutValidation(
-                    "Content-Type", _dice.Chance(96) ? "application/json" : _dice.Pick(["text/plain", "application/json; charset=utf-16", "x", ""]));
+                    "Content-Type", _dice.Chance(96) ? operation.Id == "ImportProducts" ? "text/csv" : "application/json" : _dice.Pick(["text/plain", "application/json; charset=utf-16", "x", ""]));
             }
 
             AddOddHeaders(request.Headers);
@@ -141,7 +141,10 @@ public sealed partial class FuzzLane(
         if (status is >= 200 and < 300 && text.Length > 0)
         {
             Assert.True(caller.Name != "stranger" || !operation.NeedsCredentials, told);
-            Learn(operation, caller, JsonNode.Parse(text)!, told);
+            if (response.Content.Headers.ContentType?.MediaType == "application/json")
+            {
+                Learn(operation, caller, JsonNode.Parse(text)!, told);
+            }
         }
     }
 

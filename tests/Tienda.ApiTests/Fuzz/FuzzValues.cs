@@ -45,6 +45,18 @@ public sealed class FuzzValues(JsonNode document, FuzzPool pool)
         return "{" + string.Join(",", fields.Select(f => $"\"{f.Name}\":{f.Value}")) + "}";
     }
 
+    /// <summary>A file of products, half of them right.</summary>
+    public static string File(Dice dice)
+    {
+        var lines = new List<string> { dice.Chance(90) ? "name,price,stock" : dice.Pick(["", "name;price", "name,name", "\"", "sku\0", "surely_unknown"]) };
+        for (var count = dice.Below(5); count > 0; count--)
+        {
+            lines.Add(dice.Chance(90) ? "Lamp,12.5,3" : $"{Wrong(dice)},{Wrong(dice)},{Wrong(dice)}");
+        }
+
+        return string.Join(dice.Chance(50) ? "\n" : "\r\n", lines);
+    }
+
     /// <summary>A query value, mostly one that the schema allows.</summary>
     public string Query(string name, JsonNode schema, Dice dice) => dice.Chance(75)
         ? Valid(name, schema, dice).Trim('"')
@@ -101,6 +113,13 @@ public sealed class FuzzValues(JsonNode document, FuzzPool pool)
         if (name.EndsWith("_id", StringComparison.Ordinal))
         {
             return pool.PickFor(name, dice);
+        }
+
+        if (name == "id_key")
+        {
+            // The stock of those for sale is what the books are checked by.
+            var id = pool.Pick("products", dice);
+            return pool.IsForSale(id) ? long.MaxValue : id;
         }
 
         var (minimum, maximum) = ((decimal?)schema["minimum"] ?? 0, (decimal?)schema["maximum"] ?? 1000);

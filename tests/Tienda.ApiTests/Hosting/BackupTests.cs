@@ -1,5 +1,6 @@
 using Tienda.ApiTests.Data;
 using Tienda.Data;
+using Tienda.Hosting;
 
 namespace Tienda.ApiTests.Hosting;
 
@@ -40,6 +41,36 @@ public sealed class BackupTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task A_backup_of_an_older_version_comes_back_over_a_newer_one_and_into_an_empty_database()
+    {
+        await using var folder = new ShopFolder();
+        var file = Path.Combine(folder.Path, "old.dump");
+        var old = await shop.Postgres.CreateDatabaseAsync($"old_{Guid.NewGuid():N}");
+        await using var database = Database.CreateUnhurried(new Settings { Postgres = old });
+        // Before the catalog was counted and had a vocabulary.
+        await new Migrator(database, [.. Migration.All.Where(m => m.Version < 10)]).MigrateAsync(TestContext.Current.CancellationToken);
+        await using var insert = database.CreateCommand("INSERT INTO products (name, price, stock) VALUES ('Headphones', 100, 1)");
+        await insert.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        await RunAsync(folder, old, 0, "backup", file);
+
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Given.ProductAsync();
+        await using var others = own.Database.CreateCommand("CREATE TABLE of_somebody_else (id integer)");
+        await others.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        await RunAsync(folder, own.Server, 0, "restore", "--replace", file);
+        var empty = await shop.Postgres.CreateDatabaseAsync($"empty_{Guid.NewGuid():N}");
+        await RunAsync(folder, empty, 0, "restore", file);
+
+        Assert.True(await own.Database.ValueAsync<bool>("SELECT to_regclass('of_somebody_else') IS NOT NULL"));
+        await using var restored = Database.CreateUnhurried(new Settings { Postgres = empty });
+        foreach (var one in new[] { own.Database, restored })
+        {
+            Assert.Equal(1, await one.ValueAsync<long>("SELECT sum(products)::bigint FROM product_counts"));
+            Assert.Equal("Headphones", await one.ValueAsync<string>("SELECT string_agg(name, ',') FROM products"));
+        }
+    }
+
+    [Fact]
     public async Task A_file_that_is_none_changes_nothing()
     {
         await using var own = await OwnShop.OpenAsync(shop);
@@ -75,13 +106,16 @@ public sealed class BackupTests(ShopApp shop)
         await own.Http.GottenAsync($"/products/{product}").ShouldBeAsync(200);
     }
 
-    private static async Task<string> RunAsync(ShopFolder folder, OwnShop own, int code, params string[] command)
+    private static Task<string> RunAsync(ShopFolder folder, OwnShop own, int code, params string[] command) =>
+        RunAsync(folder, own.Server, code, command);
+
+    private static async Task<string> RunAsync(ShopFolder folder, PostgresServer server, int code, params string[] command)
     {
         await using var program = TiendaProgram.Start(folder.Path, command, new()
         {
-            ["POSTGRES_HOST"] = own.Server.Host,
-            ["POSTGRES_DB"] = own.Server.Database,
-            ["POSTGRES_USER"] = own.Server.User,
+            ["POSTGRES_HOST"] = server.Host,
+            ["POSTGRES_DB"] = server.Database,
+            ["POSTGRES_USER"] = server.User,
         });
         var ended = await program.ExitCodeAsync();
         Assert.True(ended == code, $"{string.Join(' ', command)} ended with {ended}:\n{program.Output}");

@@ -39,7 +39,8 @@ public sealed partial class ComposedBackupTests(ComposedShop stack) : IClassFixt
             SELECT to_regclass('products') IS NOT NULL AND to_regclass('pg_stat_statements') IS NULL AND to_regnamespace('statements') IS NULL
             """));
         Assert.Equal(
-            "plpgsql, unaccent", await restored.ValueAsync<string>("SELECT string_agg(extname, ', ' ORDER BY extname) FROM pg_extension"));
+            "fuzzystrmatch, pg_trgm, plpgsql, unaccent",
+            await restored.ValueAsync<string>("SELECT string_agg(extname, ', ' ORDER BY extname) FROM pg_extension"));
 
         await TiendaAsync(from, "restore", "--replace", file);
         await using var replaced = Database.CreateUnhurried(new Settings { Postgres = from });

@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Tienda.ApiTests.Data;
+using Tienda.ApiTests.Products;
 using Tienda.ApiTests.Security;
 using Tienda.Hosting;
 
@@ -60,6 +62,19 @@ public sealed class ProxyTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task A_file_that_is_larger_than_any_other_body_comes_through()
+    {
+        await using var nginx = await TestNginx.StartAsync(shop.Http.BaseAddress!);
+        using var http = ShopApp.AsAdministrator(new HttpClient { BaseAddress = nginx.Address });
+        var line = $"Lamp,1,1,{new string('d', 4000)}\n";
+        var file = "name,price,stock,description\n" + string.Concat(Enumerable.Repeat(line, 1500));
+
+        var import = await http.ImportAsync(file, query: "?dry_run=true").ShouldBeAsync(200);
+
+        Assert.Equal(1500, (int)import["created"]!);
+    }
+
+    [Fact]
     public async Task Connections_to_the_shop_are_kept()
     {
         await using var wire = new UpstreamWire(shop.Http.BaseAddress!);
@@ -95,11 +110,16 @@ public sealed class ProxyTests(ShopApp shop)
         await http.PostAsync("/products", new { name, price = 1, stock = 1 }).ShouldBeAsync(503);
         Assert.Equal(1, await own.Database.ValueAsync<long>($"SELECT count(*) FROM products WHERE name = '{name}'"));
 
-        await WarmAsync();
-        wire.LoseAnswers(1);
-        var before = wire.Requests;
-        await http.PatchAsync($"/products/{made.Id()}", new { stock = 6 }).ShouldBeAsync(503);
-        Assert.Equal(before + 1, wire.Requests);
+        foreach (var method in new[] { HttpMethod.Patch, HttpMethod.Put, HttpMethod.Delete })
+        {
+            await WarmAsync();
+            wire.LoseAnswers(1);
+            var before = wire.Requests;
+            using var write = new HttpRequestMessage(method, $"/products/{made.Id()}");
+            write.Content = method == HttpMethod.Delete ? null : JsonContent.Create(new { stock_change = 6 });
+            await http.SendAsync(write, Ct).ShouldBeAsync(503);
+            Assert.Equal(before + 1, wire.Requests);
+        }
 
         async Task WarmAsync()
         {

@@ -30,7 +30,7 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
         await operated.ExecuteAsync(
             "CREATE TABLE parents (id bigint PRIMARY KEY)",
             "CREATE TABLE children (parent_id bigint REFERENCES parents)",
-            "DROP INDEX idx_products_category");
+            "DROP INDEX idx_products_category, idx_categories_parent");
         await using var redis = await TestRedis.StartAsync(more: ["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"]);
         var settings = operated.Settings;
         foreach (var (name, value) in redis.Settings)
@@ -63,8 +63,8 @@ public sealed class CheckCommandTests(OperatedDatabase operated, ShopApp shop) :
 
         Assert.Equal(found.Values.Count(status => status == "fail"), (int)report["failed"]!);
         Assert.Equal(found.Values.Count(status => status == "warn"), (int)report["warnings"]!);
-        Assert.Contains("2: products_category_exists, children_parent_id_fkey", output, StringComparison.Ordinal);
-        Assert.Contains("CREATE INDEX CONCURRENTLY ON products (category_id); the others: `tienda db indexes`", output, StringComparison.Ordinal);
+        Assert.Contains("2: categories_parent_exists, children_parent_id_fkey", output, StringComparison.Ordinal);
+        Assert.Contains("CREATE INDEX CONCURRENTLY ON categories (parent_id); the others: `tienda db indexes`", output, StringComparison.Ordinal);
         Assert.Contains("Set its max_connections to 622 or more", output, StringComparison.Ordinal);
         Assert.DoesNotContain("changeme-", output, StringComparison.Ordinal);
         Assert.DoesNotContain("aaaaaaaa", output, StringComparison.Ordinal);

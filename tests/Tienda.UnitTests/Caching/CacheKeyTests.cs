@@ -18,9 +18,13 @@ public sealed class CacheKeyTests
     [InlineData("/products", "?min_price=5.00&max_price=7.50", "products:list:skip:0:limit:100:min_price:5.00:max_price:7.50")]
     [InlineData("/products", "?search=caf%C3%A9+solo", "products:list:skip:0:limit:100:search:café solo")]
     [InlineData("/products", "?search=café%20solo", "products:list:skip:0:limit:100:search:café solo")]
+    [InlineData("/products", "?search=a&sort=id", "products:list:skip:0:limit:100:sort:id:search:a")]
     [InlineData("/products", "?search=+", "products:list:skip:0:limit:100")]
     [InlineData("/products", "?search=a:sort:price", "products:list:skip:0:limit:100:search:a:sort:price")]
     [InlineData("/products", "?count=exact&category_id=3&after=MjppZDo", "products:list:skip:0:limit:100:after:MjppZDo:count:exact:category_id:3")]
+    [InlineData("/products/facets", "", "products:facets")]
+    [InlineData("/products/facets/", "?sort=price&limit=5&after=x&in_stock=true&category_id=3", "products:facets:category_id:3:in_stock:true")]
+    [InlineData("/products/facets", "?search=a:skip:9", "products:facets:search:a:skip:9")]
     [InlineData("/products/7", "", "products:id:7")]
     [InlineData("/products/7/", "?limit=5", "products:id:7")]
     [InlineData("/products/7/reviews", "?limit=5", "reviews:product:7:skip:0:limit:5")]
@@ -39,7 +43,6 @@ public sealed class CacheKeyTests
     [InlineData("/products//reviews", "")]
     [InlineData("/products/7/orders", "")]
     [InlineData("/products/7/reviews/1", "")]
-    [InlineData("/products/facets", "")]
     [InlineData("/categories/3/x", "")]
     [InlineData("/reviews", "")]
     [InlineData("/orders", "")]
@@ -72,6 +75,16 @@ public sealed class CacheKeyTests
     [InlineData("categories:list:skip:0:limit:5", "/categories?limit=5&after=NzppZDo")]
     [InlineData("reviews:product:31:skip:0:limit:5", "/products/31/reviews?limit=5&after=NzppZDo")]
     public void The_next_page_follows_from_the_name(string key, string url) => Assert.Equal(url, CacheKey.NextUrl(key, new Cursor(7)));
+
+    [Theory]
+    [InlineData("products:list:skip:0:limit:20", false)]
+    [InlineData("products:list:skip:999:limit:20:search:a:after:b", false)]
+    [InlineData("products:list:skip:1000:limit:20", true)]
+    [InlineData("products:list:skip:0:limit:20:after:MjppZDo", true)]
+    [InlineData("reviews:product:7:skip:0:limit:100:after:MjppZDo", true)]
+    [InlineData("products:facets:search:a:skip:9", false)]
+    [InlineData("products:id:7", false)]
+    public void A_page_far_from_the_beginning_is_told_by_its_name(string key, bool isDeep) => Assert.Equal(isDeep, CacheKey.IsDeep(key));
 
     private static string Name(string path, string query)
     {

@@ -11,7 +11,8 @@ using Tienda.Reviews;
 namespace Tienda.ApiTests.Caching.Simulation;
 
 /// <summary>The stores of one process.</summary>
-public sealed record Stores(ProductStore Products, CategoryStore Categories, ReviewStore Reviews);
+public sealed record Stores(
+    ProductStore Products, ProductListStore Lists, ProductFacetStore Facets, CategoryStore Categories, ReviewStore Reviews);
 
 /// <summary>Something that a shop shows to anybody: its name in the cache and how it is read.</summary>
 public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPage?>> ReadAsync)
@@ -60,6 +61,10 @@ public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPag
         List("skip:0:limit:100:min_price:10.00", new ProductQuery { MinPrice = new Money(1000) }),
         List("skip:0:limit:100:category_id:1", new ProductQuery { CategoryId = 1 }),
         List("skip:0:limit:100:search:blue", new ProductQuery { Search = "blue" }),
+        new SimulatedPage("products:facets", async (s, fill) =>
+            new One(await s.Facets.ReadAsync(new ProductFilterQuery(), false, fill, CancellationToken.None))),
+        new SimulatedPage("products:facets:search:blue", async (s, fill) =>
+            new One(await s.Facets.ReadAsync(new ProductFilterQuery { Search = "blue" }, false, fill, CancellationToken.None))),
         new SimulatedPage("categories:list:skip:0:limit:100", async (s, fill) =>
             await s.Categories.ListAsync(new ListQuery(), fill, CancellationToken.None)),
         new SimulatedPage("categories:id:2", async (s, fill) =>
@@ -67,13 +72,15 @@ public sealed record SimulatedPage(string Key, Func<Stores, CacheFill, Task<IPag
     ];
 
     private static SimulatedPage List(string key, ProductQuery query) => new("products:list:" + key, async (s, fill) =>
-        await s.Products.ListAsync(query, false, fill, CancellationToken.None));
+        await s.Lists.ListAsync(query, false, fill, CancellationToken.None));
 
     private static string? NextOf(IPage? page) => page?.GetType().GetProperty("Next")?.GetValue(page)?.ToString();
 
     private sealed record One(object Record) : IPage
     {
         public string? TotalText => null;
+
+        public string? Corrected => null;
 
         public string? LinkOf(Microsoft.AspNetCore.Http.HttpRequest request) => null;
 

@@ -42,7 +42,9 @@ public sealed class SimulatedProcess : IAsyncDisposable
             new AnswerMemory(settings, metrics), new RedisLevel(_redis, settings, TimeProvider.System), Clock, metrics, settings,
             TimeProvider.System);
         Stores = new Stores(
-            new ProductStore(_database, Changes), new CategoryStore(_database, Changes), new ReviewStore(_database, Changes));
+            new ProductStore(_database, Changes),
+            new ProductListStore(_database, new ProductSearchStore(_database, new CatalogStatisticsStore(_database))),
+            new ProductFacetStore(_database), new CategoryStore(_database, Changes), new ReviewStore(_database, Changes));
     }
 
     public CacheClock Clock { get; }

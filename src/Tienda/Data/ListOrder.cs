@@ -1,0 +1,34 @@
+using Tienda.Http;
+
+namespace Tienda.Data;
+
+/// <summary>An order of a list and how to continue in it behind a cursor.</summary>
+/// <param name="Sql">What follows ORDER BY.</param>
+/// <param name="Accepts">Whether a cursor, which a client can make up, has a key that this order can compare.</param>
+/// <param name="ContinueAfter">Adds the condition that leaves out everything up to the cursor.</param>
+public sealed record ListOrder(string Sql, Func<Cursor, bool> Accepts, Action<ListStatement, Cursor> ContinueAfter)
+{
+    /// <summary>Reads a cursor's key back as the type that an order compares.</summary>
+    public delegate bool TryParseKey<TKey>(string text, out TKey key);
+
+    public static ListOrder ById(string idColumn) =>
+        new(idColumn, _ => true, (list, after) => list.Where(idColumn + " > {0}", after.Id));
+
+    /// <summary>By an expression, then by id in the same direction, so that one index serves both.</summary>
+    /// <param name="expression">The SQL expression that an index has.</param>
+    /// <param name="parse">Reads the cursor's key back as the expression's type.</param>
+    public static ListOrder By<TKey>(string expression, bool descending, TryParseKey<TKey> parse)
+    {
+        var (direction, beyond) = descending ? ("DESC", "<") : ("ASC", ">");
+        return new ListOrder(
+            $"{expression} {direction}, id_key {direction}",
+            after => parse(after.Key, out _),
+            (list, after) =>
+            {
+                parse(after.Key, out var value);
+                var key = list.Bind(value);
+                var id = list.Bind(after.Id);
+                list.And($"({expression}, id_key) {beyond} (${key}, ${id})");
+            });
+    }
+}

@@ -1,0 +1,2 @@
+-- Apart from the triggers, whose transaction keeps everybody from writing products.
+SELECT recount_products();

@@ -1,0 +1,266 @@
+using System.Text.Json;
+using Npgsql;
+using Tienda.Caching;
+using Tienda.Data;
+using Tienda.Http;
+
+namespace Tienda.Products;
+
+/// <summary>Imports in the database: the lines that have come, and what has become of them (docs/import.md).</summary>
+/// <param name="changes">Null where nothing is kept in a cache.</param>
+public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? changes)
+{
+    // With more lines than these PostgreSQL has to know how many there are.
+    private const int Many = 5_000;
+
+    private const string Columns =
+        "id_key, status, dry_run, lines, invalid_lines, created, updated, unchanged, errors::text, created_at, finished_at";
+
+    /// <summary>Begins an import.</summary>
+    /// <param name="caller">Who sends it, or null for the user of the database.</param>
+    /// <returns>Its id, and the categories that products can be put into.</returns>
+    public async Task<(long Id, ImportCategories Categories)> BeginAsync(ImportQuery options, string? caller, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        batch.Then(
+            """
+            INSERT INTO product_imports (skips_invalid, dry_run, caller) VALUES ($1, $2, coalesce($3, current_caller())) RETURNING id_key
+            """)
+            .With(options.SkipsInvalid).With(options.DryRun ?? false).With(caller);
+        batch.Then("SELECT id_key, name FROM categories");
+        await using var reader = await batch.ReadAsync(ct);
+        await reader.ReadAsync(ct);
+        var id = reader.GetInt64(0);
+        await reader.NextResultAsync(ct);
+        var categories = new ImportCategories();
+        while (await reader.ReadAsync(ct))
+        {
+            categories.Add(reader.GetInt64(0), reader.GetString(1));
+        }
+
+        return (id, categories);
+    }
+
+    /// <summary>Keeps lines until all have come.</summary>
+    /// <exception cref="BusyException">The import was given up meanwhile.</exception>
+    public async Task KeepAsync(long id, IReadOnlyList<ImportLine> lines, CancellationToken ct)
+    {
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
+        await connection.CopyAsync(
+            "product_import_lines (import_id, line, has_description, has_category, product_id, price, category_id, stock, active, "
+                + "sku, name, description)",
+            lines,
+            (row, line) => row.Add(id).Add(line.Number)
+                .Add(line.Has(ImportField.Description))
+                .Add(line.Has(ImportField.CategoryId) || line.Has(ImportField.Category))
+                .Add(line.IdKey)
+                .Add(line.Price is { } price ? Money.From(price).MinorUnits : (long?)null)
+                .Add(line.CategoryId)
+                .Add((int?)line.Stock)
+                .Add(line.Active)
+                .Add(line.Sku).Add(line.Name).Add(line.Description),
+            ct);
+        await using var note = connection.Statement(
+            "UPDATE product_imports SET lines = lines + $2, received_at = now() WHERE id_key = $1 AND status = 'receiving'")
+            .With(id).With((long)lines.Count);
+        if (await note.ChangeAsync(ct) == 0)
+        {
+            throw GivenUp();
+        }
+
+        await transaction.CommitAsync(ct);
+    }
+
+    /// <summary>Looks at the lines as a whole when the last one has come, and decides what becomes of them.</summary>
+    /// <param name="kept">How many lines were kept.</param>
+    /// <param name="errors">What is wrong with the others.</param>
+    /// <exception cref="BusyException">The import was given up meanwhile.</exception>
+    public async Task<ProductImport> DecideAsync(long id, ImportQuery options, long kept, ImportErrors errors, CancellationToken ct)
+    {
+        if (kept > Many)
+        {
+            await CountLinesAsync(ct);
+        }
+
+        await using var connection = await database.BorrowAsync(ct);
+        await using var transaction = await connection.BeginAsync(ct);
+        var (wrong, first) = await FindWrongAsync(connection, id, options.SkipsInvalid, ct);
+        var invalid = errors.Lines + wrong;
+        var status = errors.IsFatal || (invalid > 0 && !options.SkipsInvalid) ? "refused" : options.DryRun is true ? "checked" : "applying";
+        var told = errors.First.Concat(first).OrderBy(error => error.Line).Take(ImportErrors.Most).ToList();
+        await using var batch = connection.Batch();
+        batch.Timeout = 0;
+        if (status is "applying")
+        {
+            batch.Then(
+                """
+                INSERT INTO product_import_categories
+                SELECT DISTINCT import_id, category_id FROM product_import_lines WHERE import_id = $1 AND category_id IS NOT NULL
+                """).With(id);
+        }
+
+        batch.Then(
+            $"""
+            WITH found AS (
+                SELECT count(*) AS waiting, count(coalesce(s.id_key, i.id_key)) AS known
+                FROM product_import_lines l LEFT JOIN products s ON s.sku = l.sku
+                    LEFT JOIN products i ON i.id_key = l.product_id AND l.sku IS NULL
+                WHERE l.import_id = $1 AND $2 = 'checked')
+            UPDATE product_imports SET
+                status = $2, turn = CASE WHEN $2 = 'applying' THEN nextval('product_imports_turn') END,
+                lines = lines + $3, invalid_lines = $4, errors = $5::jsonb,
+                created = found.waiting - found.known, updated = found.known,
+                finished_at = CASE WHEN $2 <> 'applying' THEN now() END
+            FROM found WHERE id_key = $1 AND status = 'receiving'
+            RETURNING {Columns}
+            """)
+            .With(id).With(status).With(errors.Lines).With(invalid)
+            .With(JsonSerializer.Serialize(told, TiendaJson.Wire));
+        if (status is not "applying")
+        {
+            batch.Then("DELETE FROM product_import_lines WHERE import_id = $1").With(id);
+        }
+
+        ProductImport? import = null;
+        await using (var reader = await batch.ReadAsync(ct))
+        {
+            do
+            {
+                import = reader.FieldCount > 0 && await reader.ReadAsync(ct) ? Read(reader) : import;
+            }
+            while (await reader.NextResultAsync(ct));
+        }
+
+        if (import is null)
+        {
+            // Before the commit, or categories would be kept for it forever.
+            throw GivenUp();
+        }
+
+        await transaction.CommitAsync(ct);
+        return import;
+    }
+
+    /// <summary>Ends an import whose end has not come. Its lines are forgotten later.</summary>
+    public async Task GiveUpAsync(long id, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        AddEnd(batch, "id_key = $1 AND status = 'receiving'").With(id);
+        await batch.ChangeAsync(ct);
+    }
+
+    /// <summary>Ends an import wherever it is; what was applied stays.</summary>
+    /// <returns>What has become of it, or null if there is none with this id.</returns>
+    public async Task<ProductImport?> EndAsync(long id, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        AddEnd(batch, "id_key = $1 AND status IN ('receiving', 'applying')").With(id);
+        batch.Then($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
+        await using var reader = await batch.ReadAsync(ct);
+        return await reader.FirstAsync(Read, ct);
+    }
+
+    /// <summary>Applies some of what waits.</summary>
+    /// <param name="portion">So many lines at most. A quarter as many products that exist are locked at once.</param>
+    /// <returns>The import that it belongs to, 0 if somebody else is at it, or null if nothing waits.</returns>
+    public async Task<long?> ApplyAsync(int portion, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        batch.Then("SELECT apply_import_lines($1)").With(portion);
+        if (changes is not null)
+        {
+            return await changes.RunAsync(batch, ReadAppliedAsync, ct);
+        }
+
+        await using var reader = await batch.ReadAsync(ct);
+        return await ReadAppliedAsync(reader);
+
+        async Task<long?> ReadAppliedAsync(NpgsqlDataReader reader) => await reader.ReadAsync(ct) ? reader.GetInt64(0) : null;
+    }
+
+    /// <summary>Adds up what many portions have left in product_counts.</summary>
+    public async Task AddUpAsync(CancellationToken ct)
+    {
+        await using var command = database.Statement("SELECT add_up_product_counts()");
+        await command.ChangeAsync(ct);
+    }
+
+    public async Task<ProductImport?> FindAsync(long id, CancellationToken ct)
+    {
+        await using var command = database.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
+        return await command.FirstAsync(Read, ct);
+    }
+
+    /// <summary>Adds what ends some imports, and lets go of the categories that they keep.</summary>
+    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which) => batch.Then(
+        $"""
+        WITH ended AS (UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which} RETURNING id_key)
+        DELETE FROM product_import_categories WHERE import_id IN (SELECT id_key FROM ended)
+        """);
+
+    private static async Task<(long Count, List<LineError> First)> FindWrongAsync(
+        NpgsqlConnection connection, long id, bool leaveOut, CancellationToken ct)
+    {
+        await using var batch = connection.Batch();
+        // A large file takes longer than a request may.
+        batch.Timeout = 0;
+        batch.Then("SET LOCAL statement_timeout = 0");
+        // Those that are there now stay until it is known what becomes of the import.
+        batch.Then(
+            """
+            WITH kept AS (
+                SELECT FROM categories WHERE id_key IN (SELECT category_id FROM product_import_lines WHERE import_id = $1)
+                ORDER BY id_key FOR KEY SHARE)
+            SELECT count(*) FROM kept
+            """).With(id);
+        batch.Then(
+            """
+            WITH wrong AS MATERIALIZED (SELECT line, field, message FROM wrong_import_lines($1)),
+            gone AS (DELETE FROM product_import_lines WHERE import_id = $1 AND $2 AND line IN (SELECT line FROM wrong))
+            SELECT line, field, message, (SELECT count(DISTINCT line) FROM wrong) FROM wrong ORDER BY line, field LIMIT $3
+            """)
+            .With(id).With(leaveOut).With(ImportErrors.Most);
+        var (count, first) = (0L, new List<LineError>());
+        await using var reader = await batch.ReadAsync(ct);
+        await reader.NextResultAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            first.Add(new LineError { Line = reader.GetInt64(0), Field = reader.GetString(1), Message = reader.GetString(2) });
+            count = reader.GetInt64(3);
+        }
+
+        return (count, first);
+    }
+
+    private static BusyException GivenUp() =>
+        new("The import was given up: nothing was heard of its sender for a day, or an administrator has ended it.");
+
+    // What is there, for a plan. Whoever is at it already, or keeps it from being done, must not cost the sender the file.
+    private async Task CountLinesAsync(CancellationToken ct)
+    {
+        try
+        {
+            await using var count = database.Statement("ANALYZE (SKIP_LOCKED) product_import_lines");
+            await count.ChangeAsync(ct);
+        }
+        catch (Exception failed) when (DatabaseFailure.Read(failed) is not null)
+        {
+        }
+    }
+
+    private static ProductImport Read(NpgsqlDataReader row) => new()
+    {
+        IdKey = row.GetInt64(0),
+        Status = row.GetString(1),
+        DryRun = row.GetBoolean(2),
+        Lines = row.GetInt64(3),
+        InvalidLines = row.GetInt64(4),
+        Created = row.GetInt64(5),
+        Updated = row.GetInt64(6),
+        Unchanged = row.GetInt64(7),
+        Errors = JsonSerializer.Deserialize<List<LineError>>(row.GetString(8), TiendaJson.Wire)!,
+        CreatedAt = row.GetDateTime(9),
+        FinishedAt = row.IsDBNull(10) ? null : row.GetDateTime(10),
+    };
+}

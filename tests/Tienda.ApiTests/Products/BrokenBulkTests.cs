@@ -1,0 +1,146 @@
+using Tienda.ApiTests.Contract;
+using Tienda.ApiTests.Orders;
+using static Tienda.ApiTests.Products.BulkSteps;
+
+namespace Tienda.ApiTests.Products;
+
+/// <summary>PATCH /products/bulk when the database fails in the middle of it, and when it is sent again.</summary>
+public sealed class BrokenBulkTests(ShopApp shop, CountedShop counted) : IClassFixture<CountedShop>
+{
+    private readonly string _word = Guid.NewGuid().ToString("N");
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Under_a_key_it_is_503_and_completed_when_it_is_sent_again()
+    {
+        await shop.Database.AddProductsAsync(_word, Portion + 1);
+        var (key, late) = (Guid.NewGuid().ToString(), await shop.Database.ValueAsync<long>("SELECT max(id_key) + 1000000000 FROM products"));
+        object ofLate = new { id_key = late, stock_change = 1 };
+        object body = new { items = Changes(1, Portion - 1).Append(ofLate).Concat(Changes(Portion, 2)).Concat(Changes(1, 1)).Append(ofLate) };
+        await BreakAtAsync(Portion + 1, () => shop.Http.KeyedAsync(body, key)).ShouldBeAsync(503);
+        Assert.Equal(Portion - 1, await StocksAsync(11));
+        // The first portion has not found it, and that is answered again; it is no change that counts before the one in the second.
+        await using var add = shop.Database.CreateCommand(
+            $"INSERT INTO products (id_key, name, price, stock) OVERRIDING SYSTEM VALUE VALUES ({late}, 'Late', 950, 10)");
+        await add.ExecuteNonQueryAsync(Ct);
+
+        using var completed = await shop.Http.KeyedAsync(body, key);
+        using var again = await shop.Http.KeyedAsync(body, key);
+
+        var answer = await completed.JsonAsync();
+        Assert.Equal((Portion + 2, 2, 0), ((int)answer["changed"]!, (int)answer["refused"]!, (int)answer["unfinished"]!));
+        Assert.Equal(
+            ["not_found", "ok", "ok", "duplicate", "ok"], Items(answer).Skip(Portion - 1).Select(item => (string)item["outcome"]!));
+        Assert.Equal((false, true), (completed.IsReplayed(), again.IsReplayed()));
+        Assert.Equal(answer.ToJsonString(), (await again.JsonAsync()).ToJsonString());
+        Assert.Equal(Portion + 1, await StocksAsync(11));
+        Assert.Equal(11, await shop.Database.ValueAsync<int>($"DELETE FROM products WHERE id_key = {late} RETURNING stock"));
+    }
+
+    [Fact]
+    public async Task Without_a_key_the_answer_tells_what_was_made_and_what_was_not()
+    {
+        await shop.Database.AddProductsAsync(_word, (2 * Portion) + 1);
+        var (missing, ids) = (new { sku = "nobody has this", stock = 1 }, await IdsAsync());
+        object[] items = [missing, .. ids.Select(id => new { id_key = id, stock_change = 1 })];
+
+        var answer = await BreakAtAsync(Portion, () => shop.Http.PatchAsync(Route, new { items })).ShouldBeAsync(200);
+
+        Assert.Equal((Portion - 1, 1, Portion + 2), ((int)answer["changed"]!, (int)answer["refused"]!, (int)answer["unfinished"]!));
+        var rest = Items(answer)[Portion..];
+        Assert.All(rest, item => Assert.Equal(("not_made", (string?)null), ((string)item["outcome"]!, (string?)item["etag"])));
+        Assert.Equal(ids[(Portion - 1)..], rest.Select(item => item.Id()));
+        Assert.Equal(Portion - 1, await StocksAsync(11));
+        // What was not made can be sent again.
+        var others = await shop.Http.PatchAsync(Route, new { items = items[Portion..] }).ShouldBeAsync(200);
+        Assert.Equal((Portion + 2, 0), ((int)others["changed"]!, (int)others["unfinished"]!));
+        Assert.Equal((2 * Portion) + 1, await StocksAsync(11));
+    }
+
+    [Fact]
+    public async Task Without_a_key_it_is_503_as_long_as_nothing_was_made()
+    {
+        await shop.Database.AddProductsAsync(_word, 2);
+        object[] items = [.. Enumerable.Repeat(new { sku = "nobody has this", stock = 1 }, Portion), .. Changes(1, 2)];
+
+        await BreakAtAsync(2, () => shop.Http.PatchAsync(Route, new { items })).ShouldBeAsync(503);
+
+        Assert.Equal(2, await StocksAsync(10));
+    }
+
+    [Fact]
+    public async Task What_the_connection_broke_at_the_commit_of_is_in_doubt()
+    {
+        await shop.Database.AddProductsAsync(_word, Portion + 1);
+        object[] items = [.. Changes(1, Portion + 1), .. Changes(1, 1)];
+        var held = await HoldAsync(Portion + 1);
+        var sent = counted.Http.PatchAsync(Route, new { items });
+        await held.WaitedForAsync(1);
+        var change = counted.Wire.HoldNext();
+        await held.DisposeAsync();
+        await change.Caught;
+        var commit = counted.Wire.HoldNext();
+        change.Release();
+        await commit.Caught;
+        commit.Lose();
+
+        var answer = await sent.ShouldBeAsync(200);
+
+        Assert.Equal((Portion, 1, 1), ((int)answer["changed"]!, (int)answer["refused"]!, (int)answer["unfinished"]!));
+        Assert.Equal(
+            new (string, string?)[] { ("in_doubt", null), ("duplicate", null) },
+            Items(answer)[Portion..].Select(item => ((string)item["outcome"]!, (string?)item["etag"])));
+        // This one was made: only the answer was lost.
+        Assert.Equal(Portion + 1, await StocksAsync(11));
+    }
+
+    [Fact]
+    public async Task What_takes_too_long_is_broken_off_as_well()
+    {
+        await using var own = await OwnShop.OpenAsync(shop, s => s with { PoolTimeoutSeconds = 1, DatabasePatienceSeconds = 1 });
+        await own.Database.AddProductsAsync(_word, Portion + 1);
+        await using var held = await own.HoldAsync($"SELECT FROM products WHERE sku = '{_word}-{Portion + 1}' FOR UPDATE");
+
+        var answer = await own.Http.PatchAsync(Route, new { items = Changes(1, Portion + 1) }).ShouldBeAsync(200);
+
+        Assert.Equal((Portion, 1), ((int)answer["changed"]!, (int)answer["unfinished"]!));
+    }
+
+    [Fact]
+    public async Task A_repetition_under_a_key_waits_for_no_product()
+    {
+        await shop.Database.AddProductsAsync(_word, 1);
+        var key = Guid.NewGuid().ToString();
+        object body = new { items = Changes(1, 1) };
+        var first = await shop.Http.KeyedAsync(body, key).ShouldBeAsync(200);
+        await using var held = await HoldAsync(1);
+
+        using var again = await shop.Http.KeyedAsync(body, key);
+
+        Assert.True(again.IsReplayed());
+        Assert.Equal(first.ToJsonString(), (await again.JsonAsync()).ToJsonString());
+        await shop.Http.KeyedAsync(new { items = Changes(1, 1).Append(new { id_key = 1, stock = 1 }) }, key).ShouldBeAsync(422);
+    }
+
+    private IEnumerable<object> Changes(int first, int count) =>
+        Enumerable.Range(first, count).Select(n => new { sku = $"{_word}-{n}", stock_change = 1 });
+
+    private Task<HeldRow> HoldAsync(int number) => shop.Database.HoldAsync($"SELECT FROM products WHERE sku = '{_word}-{number}' FOR UPDATE");
+
+    /// <summary>Sends a request, and breaks its connection to the database when it comes to a product.</summary>
+    private async Task<HttpResponseMessage> BreakAtAsync(int number, Func<Task<HttpResponseMessage>> send)
+    {
+        await using var held = await HoldAsync(number);
+        var sent = send();
+        await held.WaitedForAsync(1);
+        await held.EndWaitingAsync();
+        return await sent;
+    }
+
+    private Task<long> StocksAsync(int stock) =>
+        shop.Database.ValueAsync<long>($"SELECT count(*) FROM products WHERE sku LIKE '{_word}-%' AND stock = {stock}");
+
+    private Task<long[]> IdsAsync() =>
+        shop.Database.ValueAsync<long[]>($"SELECT array_agg(id_key ORDER BY id_key) FROM products WHERE sku LIKE '{_word}-%'");
+}

@@ -1,0 +1,136 @@
+using System.Text.Json.Nodes;
+using static Tienda.ApiTests.Products.ImportSteps;
+
+namespace Tienda.ApiTests.Products;
+
+/// <summary>What others do while a file comes, and between the decision on it and its application.</summary>
+public sealed class ProductImportMeanwhileTests(ShopApp shop)
+{
+    // Of which one is applied at a time.
+    private const string Turn = "SELECT pg_advisory_xact_lock(hashtext('product_imports'))";
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_product_that_gets_another_sku_at_that_moment_is_not_the_one_that_is_changed()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        // Both of them are to wait for the row, in this order.
+        await own.Database.ExecuteAsync("ALTER FUNCTION apply_import_lines(integer) SET lock_timeout = '30s'");
+        var product = await own.Http.PostAsync("/products", new { name = "By hand", sku = "wanted", price = 5, stock = 7 }).ShouldBeAsync(201);
+        Task<HttpResponseMessage> renaming;
+        JsonNode import;
+        await using (await own.HoldAsync(product.Id()))
+        {
+            renaming = own.Http.PatchAsync($"/products/{product.Id()}", new { sku = "another" });
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 1);
+            import = await own.Http.ImportAsync("sku,name,price,stock\nwanted,Imported,2,2\n").ShouldBeAsync(202);
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 2);
+        }
+
+        await renaming.ShouldBeAsync(200);
+        import = await own.Http.FinishedAsync(import);
+
+        Assert.Equal((1, 0), ((int)import["created"]!, (int)import["updated"]!));
+        var renamed = await own.Http.GetJsonAsync($"/products/{product.Id()}");
+        Assert.Equal(("By hand", "another", 7), ((string)renamed["name"]!, (string)renamed["sku"]!, (int)renamed["stock"]!));
+        Assert.Equal("Imported", (string)(await own.Http.BySkuAsync("wanted"))!["name"]!);
+    }
+
+    [Fact]
+    public async Task Imports_are_applied_in_the_order_in_which_they_were_found_right()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        using var slow = new PausedFile("sku,name,price,stock\n", "twice,Came last,1,1\n");
+        JsonNode first, last;
+        await using (await own.HoldAsync(Turn))
+        {
+            var sending = own.Http.PostAsync("/products/import", slow, Ct);
+            await IsReceivingAsync(own);
+            first = await own.Http.ImportAsync("sku,name,price,stock\ntwice,Came first,1,1\n").ShouldBeAsync(202);
+            slow.GoOn();
+            last = await sending.ShouldBeAsync(202);
+        }
+
+        first = await own.Http.FinishedAsync(first);
+        last = await own.Http.FinishedAsync(last);
+
+        Assert.True(last.Id() < first.Id());
+        Assert.Equal((1, 1), ((int)first["created"]!, (int)last["updated"]!));
+        Assert.Equal("Came last", (string)(await own.Http.BySkuAsync("twice"))!["name"]!);
+    }
+
+    [Fact]
+    public async Task A_product_that_has_got_a_sku_is_neither_changed_by_a_line_with_its_id_nor_made_again()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var (named, gone) = (await own.Given.ProductAsync(), await own.Given.ProductAsync());
+        JsonNode import;
+        await using (await own.HoldAsync(Turn))
+        {
+            import = await own.Http.ImportAsync(
+                $"id_key,name,price,stock\n{named.Id()},Imported,2,2\n{gone.Id()},Again,2,2\n").ShouldBeAsync(202);
+            await own.Http.PatchAsync($"/products/{named.Id()}", new { name = "By hand", sku = "named" }).ShouldBeAsync(200);
+            await own.Http.DeleteAsync($"/products/{gone.Id()}", Ct).ShouldBeAsync(204);
+        }
+
+        import = await own.Http.FinishedAsync(import);
+
+        Assert.Equal([(2L, "sku", "is missing, and the product with this id_key has one")], LinesOf(import, "errors"));
+        Assert.Equal((1, 0, 1), ((int)import["created"]!, (int)import["updated"]!, (int)import["invalid_lines"]!));
+        Assert.Equal(["Again", "By hand"], (await own.Http.GetJsonAsync("/products")).AsArray().Select(p => (string)p!["name"]!).Order());
+    }
+
+    [Fact]
+    public async Task A_line_that_says_a_part_of_a_product_without_sku_that_was_deleted_is_told_by_its_id()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var gone = await own.Given.ProductAsync();
+        JsonNode import;
+        await using (await own.HoldAsync(Turn))
+        {
+            import = await own.Http.ImportAsync($"id_key,price\n{gone.Id()},2\n").ShouldBeAsync(202);
+            await own.Http.DeleteAsync($"/products/{gone.Id()}", Ct).ShouldBeAsync(204);
+        }
+
+        Assert.Equal(
+            [(2L, "id_key", "is that of a product that was deleted meanwhile")],
+            LinesOf(await own.Http.FinishedAsync(import), "errors"));
+    }
+
+    [Fact]
+    public async Task A_category_that_is_deleted_while_the_file_comes_is_told_to_its_sender()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var (kept, gone) = (await own.Given.CategoryAsync(), await own.Given.CategoryAsync());
+        using var file = new PausedFile(
+            "name,price,stock,category_id,category\n", $"A,1,1,{kept.Id()},\nB,1,1,{gone.Id()},\nC,1,1,,{gone["name"]}\n");
+        var sending = own.Http.PostAsync("/products/import", file, Ct);
+        await IsReceivingAsync(own);
+
+        await own.Http.DeleteAsync($"/categories/{gone.Id()}", Ct).ShouldBeAsync(204);
+        file.GoOn();
+        var problem = await sending.ShouldBeAsync(422);
+
+        const string Message = "is that of a category that was deleted meanwhile";
+        Assert.Equal(
+            [(PausedFile.LinesBefore + 3L, "category_id", Message), (PausedFile.LinesBefore + 4L, "category_id", Message)], LinesOf(problem));
+        // What was refused keeps nothing.
+        await own.Http.DeleteAsync($"/categories/{kept.Id()}", Ct).ShouldBeAsync(204);
+    }
+
+    [Fact]
+    public async Task Whoever_is_at_the_statistics_already_costs_the_sender_nothing()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await using var vacuuming = await own.HoldAsync("LOCK TABLE product_import_lines IN SHARE UPDATE EXCLUSIVE MODE");
+        var file = "name,price,stock\n" + string.Concat(Enumerable.Repeat("Lamp,1,1\n", 6000));
+
+        var import = await own.Http.ImportAsync(file, query: "?dry_run=true").ShouldBeAsync(200);
+
+        Assert.Equal(6000, (int)import["created"]!);
+    }
+
+    private static Task IsReceivingAsync(OwnShop own) => Eventually.HoldsAsync(async () =>
+        await own.Database.ValueAsync<long>("SELECT count(*) FROM product_imports WHERE status = 'receiving'") == 1);
+}

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def _dotnet() -> str:
     return next((line.split()[1] for line in runtimes if line.startswith("Microsoft.AspNetCore.App 10.")), "unknown")
 
 
+def _core_times() -> tuple[int, int]:
+    """Of all cores together since the machine's start, in ticks: all there was, and what of it nobody used (proc_stat(5))."""
+    user, nice, system, idle, waiting, *others = (int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    return user + nice + system + idle + waiting + sum(others), idle + waiting
+
+
+def _busy_percent(seconds: float = 3) -> float:
+    """What others take of the cores, other guests of the same hardware among them (steal). The load average would still have our own build in it."""
+    before, idle_before = _core_times()
+    time.sleep(seconds)
+    after, idle = _core_times()
+    return round(100 * (1 - (idle - idle_before) / (after - before)), 1)
+
+
 def describe() -> Machine:
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
@@ -57,8 +72,7 @@ def describe() -> Machine:
         "cores": len(os.sched_getaffinity(0)),
         "cpu": cpu.group(1) if cpu else platform.machine(),
         "memory_gib": _memory_gib(),
-        # What others were doing at that moment.
-        "load_before": round(os.getloadavg()[0], 2),
+        "busy_before": _busy_percent(),
         "kernel": platform.release(),
         "dotnet": _dotnet(),
         "postgresql": _version(str(postgres_program("postgres")), "--version"),
@@ -77,5 +91,5 @@ def sentence(machine: Machine) -> str:
         f"Linux {machine['kernel']}, "
         f".NET {machine['dotnet']}, PostgreSQL {machine['postgresql']}, Redis {machine['redis']}, nginx {machine['nginx']}, "
         f"Locust {machine['locust']}, wrk {machine['wrk']}, commit {machine['commit']}{' with changes' if machine['changed'] else ''}; "
-        f"load of the machine before: {machine['load_before']}."
+        f"{machine['busy_before']} % of the cores busy before."
     )

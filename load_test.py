@@ -69,7 +69,10 @@ def start(environment: Environment, **_: Any) -> None:
         prepare(environment, environment.runner.target_user_count or settings.accounts())
     except CannotPrepare as reason:
         log.error("The load test cannot begin: %s", reason)
+        environment.stats.clear_all()
         verification.report(environment, "preparation", str(reason))
+        # It ends the greenlet that is about to start the users, this one.
+        gevent.spawn(environment.runner.stop).join()
     environment.stats.clear_all()
 
 

@@ -1,6 +1,6 @@
 """
-CPU of shop, PostgreSQL, nginx and Redis for one request of each kind, with 16 connections that do not wait. From these docs/capacity.md
-says what machine is needed for what traffic.
+CPU of shop, PostgreSQL, nginx and Redis for one request of each kind, with 16 connections that do not wait, and of the guide's users, who
+do. From these docs/capacity.md says what machine is needed for what traffic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from bench.figures import Series
 from bench.options import Options
-from bench.proc import cpu_seconds, family
 from bench.processes import BenchError, Processes
 from bench.report import Report
 from bench.rig import Rig
@@ -28,9 +27,13 @@ _TITLES = {
     "search": "search, from the database",
     "order": "order of three lines",
     "sign_in": "sign-in",
+    "guide": "the guide's mix, at the pace of 400 users",
 }
 # The guide's mix at the hit rate that ./bench.sh load finds, at least.
 _GUIDE = {"hit": 5 / 6 * 0.95, "list": 5 / 6 * 0.05, "order": 1 / 6}
+_GUIDE_USERS = 400
+# Above that share of busy cores whoever waits, waits long.
+_BUSY = 0.6
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ class _Kinds:
             **{read: _Kind(script="reads.lua", settings={**key, "READ": read, "PRODUCTS": "100"}) for read in ("list", "detail", "search")},
             "order": _Kind("/orders", "orders.lua", settings={**key, "SPREAD": "demo", "KEYED": "1", "BILLED": "0"}),
             "sign_in": _Kind("/auth/token", "sign-in.lua", 4, True, settings={"EMAILS": emails, "PASSWORD": "tienda-demo"}),
+            "guide": _Kind(
+                script="mix.lua",
+                connections=_GUIDE_USERS,
+                is_slow=True,
+                settings={**key, "PACED": "1", "WORKER": "0", "ADDRESSES": str(_GUIDE_USERS)},
+            ),
         }
 
 
@@ -74,7 +83,7 @@ def run(options: Options) -> Report:
             for name, kind in kinds.items():
                 for server, microseconds in meter.measure(kind).items():
                     found[name][server].append(microseconds)
-    _tell(report, {name: {server: Series.of(values) for server, values in servers.items()} for name, servers in found.items()})
+    _tell(report, {name: {server: Series.of(values) for server, values in servers.items()} for name, servers in found.items()}, meter.idle)
     return report
 
 
@@ -84,24 +93,24 @@ class _Meter:
     def __init__(self, rig: Rig, seconds: float, kinds: Iterable[_Kind]) -> None:
         self._rig = rig
         self._seconds = seconds
-        self._idle = dict.fromkeys(rig.roots, 0.0)
+        self.idle = dict.fromkeys(rig.roots, 0.0)
         for kind in kinds:
             self.measure(kind)
-        self._idle = self._least()
+        self.idle = self._least()
 
     def _least(self) -> dict[str, float]:
         """CPU a second when nobody asks: the quietest of some seconds, because code may still be compiled in the others."""
         looks = []
         for _ in range(10):
-            before = self._spent()
+            before = self._rig.spent()
             time.sleep(1)
-            looks.append({name: cpu - before[name] for name, cpu in self._spent().items()})
+            looks.append({name: cpu - before[name] for name, cpu in self._rig.spent().items()})
         return {name: min(look[name] for look in looks) for name in before}
 
     def measure(self, kind: _Kind) -> dict[str, float]:
         """Microseconds of CPU for a request, by server."""
         rig, seconds = self._rig, self._seconds * (3 if kind.is_slow else 1)
-        before, began = self._spent(), time.monotonic()
+        before, began = rig.spent(), time.monotonic()
         load = wrk(
             rig.processes,
             rig.url + kind.path,
@@ -112,20 +121,14 @@ class _Meter:
             settings=kind.settings,
         )
         took = time.monotonic() - began
-        spent = {name: cpu - before[name] - self._idle[name] * took for name, cpu in self._spent().items()}
+        spent = {name: cpu - before[name] - self.idle[name] * took for name, cpu in rig.spent().items()}
         rig.shop.log.write_bytes(b"")
         if not load.requests:
             raise BenchError(f"{kind.path} was not answered once in {seconds:.0f} seconds.")
         return {name: max(0.0, 1e6 * cpu / load.requests) for name, cpu in spent.items()}
 
-    def _spent(self) -> dict[str, float]:
-        spent = {name: cpu_seconds(root) for name, root in self._rig.roots.items()}
-        # The private PostgreSQL may be a child of the shop.
-        spent["shop"] -= spent["PostgreSQL"] if self._rig.shop.postmaster in family(self._rig.shop.process.pid) else 0
-        return spent
 
-
-def _tell(report: Report, found: dict[str, dict[str, Series]]) -> None:
+def _tell(report: Report, found: dict[str, dict[str, Series]], idle: dict[str, float]) -> None:
     rows, all_cpu = [], {}
     for name, title in _TITLES.items():
         servers = list(found[name])
@@ -136,8 +139,16 @@ def _tell(report: Report, found: dict[str, dict[str, Series]]) -> None:
     report.table(["µs of CPU for a request, median (range)", "shop", "PostgreSQL", "nginx", "Redis", "all", "requests/s and core"], rows)
     mix = sum(share * all_cpu[name] for name, share in _GUIDE.items())
     report.figure("guide_mix", mix, "µs of CPU")
+    for server, seconds in idle.items():
+        report.figure(f"idle_{server.lower()}", 1000 * seconds, "ms of CPU a second")
     report.notes.append(
-        "The guide's mix (five reads and one order in six requests, 95 % of the reads from the cache) takes "
-        f"{mix:,.0f} µs of CPU a request: "
-        f"{1e6 / mix:,.0f} requests a second for each core, and {2e6 / mix:,.0f} users who ask every two seconds."
+        f"When nobody asks, the shop's processes take {1000 * idle['shop']:.0f} ms of CPU a second and PostgreSQL "
+        f"{1000 * idle['PostgreSQL']:.0f}, which is left out above. Put together from the rows above its own, the guide's mix (five reads "
+        f"and one order in six requests, 95 % of the reads from the cache) would take {mix:,.0f} µs; at the users' own pace, where orders "
+        f"seldom share a transaction, it takes {all_cpu['guide']:,.0f}."
     )
+    needed = []
+    for users in (_GUIDE_USERS, 1_000, 2_000, 5_000, 10_000):
+        busy = sum(idle.values()) + all_cpu["guide"] / 1e6 * users / 2
+        needed.append([f"{users:,}", f"{users // 2:,}", f"{busy:.2f}", f"{busy / _BUSY:.1f}"])
+    report.table(["users who ask every two seconds", "requests/s", "cores busy", f"cores, {_BUSY:.0%} of them busy"], needed)

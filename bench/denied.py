@@ -22,7 +22,8 @@ def run(options: Options) -> Report:
 
         for _ in range(runs):
             shop = Shop(processes, "", {"ACCESS_LOG": "false", "RATE_LIMIT_CALLS": "1000000"}, folder=folder)
-            rate(shop, "/health/live")
+            for path in ("/health/live", "/"):
+                rate(shop, path)
             rates["live"].append(rate(shop, "/health/live"))
             rates["counted"].append(rate(shop, "/"))
             shop.stop()

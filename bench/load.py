@@ -32,7 +32,7 @@ def run(options: Options) -> Report:
         sale = _flash_sale(rig, options.results / "flash-sale.html", users, min(seconds, 20), stock)
         after = rig.books()
         oversold = sum(abs(after[product] - units) for product, units in books.items())
-        noise = send(processes, rig.bare(), users=users, seconds=min(seconds, 60), report=options.results / "noise.html", file=NOISE)
+        noise = send(processes, rig.bare(), users=users, seconds=seconds, report=options.results / "noise.html", file=NOISE)
     _tell(report, visit, noise, sampler)
     _judge(report, visit, sampler, users)
     report.target("books", "units that the books lost or made (I1)", oversold, "=", 0, "", CORRECT)

@@ -58,7 +58,7 @@ def _core_times() -> tuple[int, int]:
 
 
 def _busy_percent(seconds: float = 3) -> float:
-    """What others take of the cores, other guests of the same hardware among them (steal). The load average would still have our own build in it."""
+    """What others take of the cores, other guests of the hardware among them. The load average would still have our own build in it."""
     before, idle_before = _core_times()
     time.sleep(seconds)
     after, idle = _core_times()
@@ -86,10 +86,13 @@ def describe() -> Machine:
 
 
 def sentence(machine: Machine) -> str:
+    # Before 27 November 2026 it was the load average.
+    busy, load = machine.get("busy_before"), machine.get("load_before")
+    before = f"load of the machine before: {load}" if busy is None else f"{busy} % of the cores busy before"
     return (
         f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
         f"Linux {machine['kernel']}, "
         f".NET {machine['dotnet']}, PostgreSQL {machine['postgresql']}, Redis {machine['redis']}, nginx {machine['nginx']}, "
         f"Locust {machine['locust']}, wrk {machine['wrk']}, commit {machine['commit']}{' with changes' if machine['changed'] else ''}; "
-        f"{machine['busy_before']} % of the cores busy before."
+        f"{before}."
     )

@@ -32,7 +32,8 @@ def publish(report: Report, on: machine.Machine, results: Path) -> None:
     PUBLISHED.mkdir(exist_ok=True)
     (PUBLISHED / f"{report.name}.json").write_text(_json(report, on))
     for name in report.plots.values():
-        shutil.copy(results / name, PUBLISHED / name)
+        if not PUBLISHED.samefile(results):
+            shutil.copy(results / name, PUBLISHED / name)
     _write_into_page(report, on)
 
 

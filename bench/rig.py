@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import users
+from bench.proc import cpu_seconds, family
 from bench.processes import Processes
 from bench.servers import start_bare, start_nginx, start_redis
 from bench.shop import KEY, LIST, Shop
@@ -30,7 +30,6 @@ class Rig:
         redis = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.redis.port)}
         self.shop = Shop(processes, "shop", {**redis, **(settings or {})}, workers=workers)
         self.nginx = start_nginx(processes, self.shop.port)
-        processes.at_end(lambda: users.forget_buyers(self.url))
         self.shop.sql(f"UPDATE products SET stock = {_STOCK}, active = true")
 
     @property
@@ -48,17 +47,25 @@ class Rig:
             "Redis": self.redis.process.pid,
         }
 
+    def spent(self) -> dict[str, float]:
+        """Seconds of CPU by server, since it was started."""
+        spent = {name: cpu_seconds(root) for name, root in self.roots.items()}
+        # The private PostgreSQL may be a child of the shop.
+        spent["shop"] -= spent["PostgreSQL"] if self.shop.postmaster in family(self.shop.process.pid) else 0
+        return spent
+
     def books(self) -> dict[int, int]:
         """What there was of each product at first: what is left and what was sold. Whatever is ordered and cancelled, it stays the same."""
         return {int(product): int(units) for product, units in self.shop.sql(_BOOKS)}
 
     def bare(self) -> str:
-        """A Kestrel that answers what the guide's users ask with the bytes that the shop would send."""
+        """A Kestrel behind the same nginx, which answers what the guide's users ask with the bytes that the shop would send."""
         files: dict[str, Path] = {}
         for name, answer in {"list": self.shop.answer(LIST), "product": self.shop.answer("/products/7"), "order": self._order()}.items():
             files[name] = self.processes.folder / f"bare-{name}.answer"
             files[name].write_bytes(answer)
-        return start_bare(self.processes, files["list"], "/products/", files["product"], "/orders", files["order"]).url
+        bare = start_bare(self.processes, files["list"], "/products/", files["product"], "/orders", files["order"])
+        return start_nginx(self.processes, bare.port).url
 
     def _order(self) -> bytes:
         order = {"client_id": 1, "delivery_method": 1, "items": [{"product_id": 1, "quantity": 1}, {"product_id": 2, "quantity": 2}]}

@@ -45,7 +45,8 @@ def start_redis(processes: Processes) -> Server:
 
 def start_nginx(processes: Processes, shop_port: int) -> Server:
     """nginx as an operator installs it with deploy/nginx, on another port and in another folder."""
-    port, folder = free_port(), processes.folder_of("nginx")
+    port = free_port()
+    folder = processes.folder_of(f"nginx-{port}")
     upstream = _changed("tienda-upstream.conf", {"127.0.0.1:8000": f"127.0.0.1:{shop_port}"})
     server = _changed(
         "tienda.conf",

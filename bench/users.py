@@ -124,8 +124,3 @@ def _read(prefix: Path, log: Path, report: Path) -> Visit:
         ),
         report=report,
     )
-
-
-def forget_buyers(url: str) -> None:
-    """Those that load_test.py keeps for the next run: a later shop on the same port is another one."""
-    (ROOT / "artifacts/load-test" / (re.sub(r"\W+", "-", url) + ".json")).unlink(missing_ok=True)

@@ -54,7 +54,7 @@ need_nginx() { need_server nginx /usr/sbin/nginx nginx; }
 
 need_redis() { need_server Redis /usr/bin/redis-server redis-server; }
 
-# What bench.sh makes load with, and draws with.
+# What the benchmarks make load with, and draw with.
 need_wrk() { need_server wrk /usr/bin/wrk wrk; }
 
 need_matplotlib() { "${python:-python3}" -c "import matplotlib" 2>/dev/null || apt_install python3-matplotlib; }

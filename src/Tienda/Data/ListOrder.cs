@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tienda.Http;
 
 namespace Tienda.Data;
@@ -10,6 +11,14 @@ public sealed record ListOrder(string Sql, Func<Cursor, bool> Accepts, Action<Li
 {
     /// <summary>Reads a cursor's key back as the type that an order compares.</summary>
     public delegate bool TryParseKey<TKey>(string text, out TKey key);
+
+    /// <summary>A time as a cursor's key.</summary>
+    public static string KeyOf(DateTime time) => time.ToString("O", CultureInfo.InvariantCulture);
+
+    /// <summary>Reads what <see cref="KeyOf"/> has written.</summary>
+    public static bool TryParseTime(string text, out DateTime key) =>
+        DateTime.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out key)
+        && key.Kind == DateTimeKind.Utc;
 
     public static ListOrder ById(string idColumn) =>
         new(idColumn, _ => true, (list, after) => list.Where(idColumn + " > {0}", after.Id));

@@ -177,6 +177,9 @@ public sealed class NeedsItemsAttribute() : ValidationAttribute("needs items")
 /// <summary>Filters of the order list.</summary>
 public sealed record OrderQuery : ListQuery
 {
+    /// <summary>Whether they are listed in the order of time: in that by id, those of today would lie behind all others.</summary>
+    internal bool IsOfATime => From is not null || To is not null;
+
     /// <summary>Only orders in this state: 1 PENDING, 2 IN_PROGRESS, 3 DELIVERED, 4 CANCELED.</summary>
     [Whole(1, 4)]
     public long? Status { get; init; }

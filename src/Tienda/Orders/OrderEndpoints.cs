@@ -26,9 +26,12 @@ public static class OrderEndpoints
     }
 
     /// <summary>List orders</summary>
-    public static Task<Page<Order>> List(
+    /// <remarks>Ordered by id; with <c>from</c> or <c>to</c> by date, then by id.</remarks>
+    public static async Task<Results<Page<Order>, Problem>> List(
         [AsParameters] OrderQuery query, ClaimsPrincipal caller, OrderStore store, CancellationToken ct) =>
-        store.ListAsync(caller.ConfinedTo, query, ct);
+        OrderStore.CanContinue(query)
+            ? await store.ListAsync(caller.ConfinedTo, query, ct)
+            : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Export orders to a file</summary>
     /// <remarks>

@@ -20,14 +20,31 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>What <see cref="ReadEvent"/> reads, of order_events e.</summary>
     public const string EventColumns = "e.id_key, e.order_id, e.date, e.caller, e.event, e.details::text";
 
-    public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct) =>
-        new ListStatement(Columns, "orders o", "o.id_key")
+    private static readonly ListOrder ByTime = ListOrder.By<DateTime>("o.date", false, ListOrder.TryParseTime);
+
+    /// <summary>Whether the query's cursor belongs to its order.</summary>
+    public static bool CanContinue(OrderQuery query) =>
+        query.After is not { } after
+        || (after.Sort == (query.IsOfATime ? "date" : Cursor.ById) && (!query.IsOfATime || ByTime.Accepts(after)));
+
+    public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct)
+    {
+        var list = new ListStatement(Columns, "orders o", "o.id_key")
             .WhereIf("o.client_id = {0}", confinedTo)
             .WhereIf("o.status = {0}", (short?)query.Status)
             .WhereIf("o.client_id = {0}", query.ClientId)
             .WhereIf("o.date >= {0}", query.From?.Utc)
-            .WhereIf("o.date < {0}", query.To?.Utc)
-            .ReadAsync(database, query, Read, order => order.IdKey, ct);
+            .WhereIf("o.date < {0}", query.To?.Utc);
+        if (query.IsOfATime || query.Status is not null)
+        {
+            // A time is an hour or ten years; few orders wait, and most are delivered.
+            list.PlannedByValues();
+        }
+
+        return query.IsOfATime
+            ? list.ReadAsync(database, query, ByTime, Read, o => new Cursor(o.IdKey, "date", ListOrder.KeyOf(o.Date)), ct)
+            : list.ReadAsync(database, query, Read, order => order.IdKey, ct);
+    }
 
     /// <summary>The orders of one client, or null if there is no such client.</summary>
     public Task<Page<Order>?> ListOfClientAsync(long clientId, ListQuery query, CancellationToken ct) =>

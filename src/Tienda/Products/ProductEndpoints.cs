@@ -41,7 +41,10 @@ public static class ProductEndpoints
             : Problem.InvalidValue("after", "belongs to a list in another order");
 
     /// <summary>Count products by category, price, stock and rating</summary>
-    /// <remarks>Of the products that the list with the same filters has. Counts are exact up to 10000.</remarks>
+    /// <remarks>
+    /// Of the products that the list with the same filters has. A count is exact up to 10000 and "10000+" beyond. Of a search, or of a price
+    /// range that cuts through one of the answered ranges, it is the least that there are, as in "250+", if more than 20000 products match.
+    /// </remarks>
     public static async Task<Ok<ProductFacets>> CountByKind(
         [AsParameters] ProductFilterQuery query, ClaimsPrincipal caller, ProductFacetStore store, CacheFill fill, CancellationToken ct) =>
         TypedResults.Ok(await store.ReadAsync(query, caller.IsAdministrator, fill, ct));

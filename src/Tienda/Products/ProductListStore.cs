@@ -18,8 +18,7 @@ public sealed class ProductListStore(NpgsqlDataSource database, ProductSearchSto
         ["name"] = (ListOrder.By<string>("name", false, ParseText), p => p.Name),
         ["-rating"] = (ListOrder.By<decimal>("coalesce(rating_average, 0)", true, ParseDecimal), p => Text(p.RatingAverage ?? 0)),
         ["-created_at"] = (
-            ListOrder.By<DateTime>("created_at", true, ParseTime),
-            p => p.CreatedAt.ToString("O", CultureInfo.InvariantCulture)),
+            ListOrder.By<DateTime>("created_at", true, ListOrder.TryParseTime), p => ListOrder.KeyOf(p.CreatedAt)),
     };
 
     /// <summary>Whether the query's cursor belongs to its order.</summary>
@@ -76,8 +75,4 @@ public sealed class ProductListStore(NpgsqlDataSource database, ProductSearchSto
         key = text;
         return true;
     }
-
-    private static bool ParseTime(string text, out DateTime key) =>
-        DateTime.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out key)
-        && key.Kind == DateTimeKind.Utc;
 }

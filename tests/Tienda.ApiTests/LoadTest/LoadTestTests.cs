@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Tienda.ApiTests.Security;
 
 namespace Tienda.ApiTests.LoadTest;
@@ -109,4 +110,46 @@ public sealed class LoadTestTests(LoadedShop loaded) : IClassFixture<LoadedShop>
         Assert.Contains("the shop does not take this administrator's key", run.Output, StringComparison.Ordinal);
         Assert.False(File.Exists($"{run.Files}.html"));
     }
+
+    [Fact]
+    public async Task The_page_starts_and_stops_a_run_whose_books_are_compared()
+    {
+        using var page = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{TestRedis.FreePort()}") };
+        await using var locust = await loaded.OpenPageAsync(page, "--pauses 0.1");
+
+        await StartAsync(page);
+        await Eventually.HoldsAsync(async () =>
+            (await StatisticsAsync(page))["stats"]!.AsArray().Count(line => (int)line!["num_requests"]! > 0) == 4);
+        using var stopped = await page.GottenAsync("/stop");
+        await Eventually.HoldsAsync(() => locust.Output.Contains("The shop's own books agree", StringComparison.Ordinal));
+
+        var statistics = await StatisticsAsync(page);
+        Assert.Equal("stopped", (string)statistics["state"]!);
+        Assert.Empty(statistics["errors"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task On_the_page_a_run_that_cannot_begin_says_why_and_sends_nobody()
+    {
+        using var page = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{TestRedis.FreePort()}") };
+        await using var locust = await loaded.OpenPageAsync(page, "--admin-key a-key-that-nobody-has");
+
+        await StartAsync(page);
+        await Eventually.HoldsAsync(async () => (string)(await StatisticsAsync(page))["state"]! == "stopped");
+
+        var statistics = await StatisticsAsync(page);
+        var error = Assert.Single(statistics["errors"]!.AsArray());
+        Assert.Contains("the shop does not take this administrator's key", (string)error!["error"]!, StringComparison.Ordinal);
+        Assert.Equal(["preparation", "Aggregated"], statistics["stats"]!.AsArray().Select(line => (string)line!["name"]!));
+        Assert.DoesNotContain("Traceback", locust.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task StartAsync(HttpClient page)
+    {
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string> { ["user_count"] = "10", ["spawn_rate"] = "10" });
+        using var answer = await page.PostAsync("/swarm", form, TestContext.Current.CancellationToken);
+        Assert.True(answer.IsSuccessStatusCode);
+    }
+
+    private static async Task<JsonNode> StatisticsAsync(HttpClient page) => await page.GetJsonAsync("/stats/requests");
 }

@@ -30,6 +30,34 @@ public sealed class LoadedShop(ShopApp shop) : IAsyncLifetime
         }
     }
 
+    /// <summary>Starts Locust with its page, and waits until that is there.</summary>
+    /// <param name="page">Where it is to be.</param>
+    /// <param name="arguments">Beside these.</param>
+    public async Task<TiendaProgram> OpenPageAsync(HttpClient page, string arguments)
+    {
+        var address = page.BaseAddress!;
+        var locust = TiendaProgram.StartCommand(
+            _own.Folder.Path,
+            [
+                "locust", "-f", Repository.PathOf("load_test.py"), "--host", Url.GetLeftPart(UriPartial.Authority), "--accounts", "6",
+                "--web-host", address.Host, "--web-port", $"{address.Port}", .. arguments.Split(' '),
+            ]);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await page.GottenAsync("/")).IsSuccessStatusCode;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            },
+            Patience);
+        return locust;
+    }
+
     /// <summary>Runs Locust in the shop's folder, where one run finds the buyers of another, until there is enough to see.</summary>
     /// <param name="url">Where the users go.</param>
     /// <param name="arguments">How many, and which.</param>

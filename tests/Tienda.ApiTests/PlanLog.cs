@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Npgsql;
 
-namespace Tienda.ApiTests.Products;
+namespace Tienda.ApiTests;
 
 /// <summary>How PostgreSQL ran the statements of a database, as its auto_explain writes it to the server's log.</summary>
 public sealed class PlanLog(TestPostgres postgres)

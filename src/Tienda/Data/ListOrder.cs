@@ -26,18 +26,18 @@ public sealed record ListOrder(string Sql, Func<Cursor, bool> Accepts, Action<Li
     /// <summary>By an expression, then by id in the same direction, so that one index serves both.</summary>
     /// <param name="expression">The SQL expression that an index has.</param>
     /// <param name="parse">Reads the cursor's key back as the expression's type.</param>
-    public static ListOrder By<TKey>(string expression, bool descending, TryParseKey<TKey> parse)
+    public static ListOrder By<TKey>(string expression, bool descending, TryParseKey<TKey> parse, string idColumn = "id_key")
     {
         var (direction, beyond) = descending ? ("DESC", "<") : ("ASC", ">");
         return new ListOrder(
-            $"{expression} {direction}, id_key {direction}",
+            $"{expression} {direction}, {idColumn} {direction}",
             after => parse(after.Key, out _),
             (list, after) =>
             {
                 parse(after.Key, out var value);
                 var key = list.Bind(value);
                 var id = list.Bind(after.Id);
-                list.And($"({expression}, id_key) {beyond} (${key}, ${id})");
+                list.And($"({expression}, {idColumn}) {beyond} (${key}, ${id})");
             });
     }
 }

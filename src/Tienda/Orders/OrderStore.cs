@@ -20,7 +20,7 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>What <see cref="ReadEvent"/> reads, of order_events e.</summary>
     public const string EventColumns = "e.id_key, e.order_id, e.date, e.caller, e.event, e.details::text";
 
-    private static readonly ListOrder ByTime = ListOrder.By<DateTime>("o.date", false, ListOrder.TryParseTime);
+    private static readonly ListOrder ByTime = ListOrder.By<DateTime>("o.date", false, ListOrder.TryParseTime, "o.id_key");
 
     /// <summary>Whether the query's cursor belongs to its order.</summary>
     public static bool CanContinue(OrderQuery query) =>

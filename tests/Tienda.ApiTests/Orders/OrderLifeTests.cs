@@ -148,5 +148,35 @@ public sealed class OrderLifeTests(ShopApp shop)
         Assert.Empty(await IdsAsync("to=2020-01-01"));
     }
 
+    [Fact]
+    public async Task Orders_of_a_time_are_listed_in_the_order_of_time()
+    {
+        var client = await Given.ClientAsync();
+        var product = await Given.ProductAsync();
+        var ids = new List<long>();
+        for (var i = 0; i < 5; i++)
+        {
+            ids.Add((await Given.OrderForAsync(client.Id(), (product, 1)).ShouldBeAsync(201)).Id());
+        }
+
+        // As orders that were taken over from another system.
+        await shop.Database.ExecuteAsync($"UPDATE orders SET date = date - interval '1 day' WHERE id_key IN ({ids[3]}, {ids[4]})");
+        var seen = new List<long>();
+        for (var path = (string?)$"/orders?client_id={client.Id()}&from=2020-01-01&limit=2&count=exact"; path is not null;)
+        {
+            using var page = await shop.Http.GottenAsync(path);
+            seen.AddRange((await page.JsonAsync()).AsArray().Select(order => order!.Id()));
+            Assert.Equal("5", page.Headers.GetValues("X-Total-Count").Single());
+            path = page.Headers.TryGetValues("Link", out var link) ? link.Single().Split('<', '>')[1] : null;
+        }
+
+        Assert.Equal([ids[3], ids[4], ids[0], ids[1], ids[2]], seen);
+        // A place in one order is none in the other.
+        using var byId = await shop.Http.GottenAsync($"/orders?client_id={client.Id()}&limit=2");
+        var after = byId.Headers.GetValues("Link").Single().Split("after=")[1].Split('&', '>')[0];
+        var refused = await shop.Http.GottenAsync($"/orders?client_id={client.Id()}&from=2020-01-01&after={after}").ShouldBeAsync(422);
+        Assert.Contains("belongs to a list in another order", refused.ToJsonString(), StringComparison.Ordinal);
+    }
+
     private async Task<int> StockOfAsync(JsonNode product) => (int)(await shop.Http.GetJsonAsync($"/products/{product.Id()}"))["stock"]!;
 }

@@ -25,13 +25,13 @@ public sealed class LongHistory(ShopApp shop) : IAsyncLifetime
         await using var fill = Own.Database.CreateCommand(
             $"""
             SET auto_explain.log_min_duration = -1;
-            SET session_replication_role = replica;
             INSERT INTO categories (name) SELECT 'Category ' || n FROM generate_series(1, 2000) AS n;
             INSERT INTO products (name, price, stock) SELECT 'Product ' || n, 100, 10 FROM generate_series(1, 2000) AS n;
+            SET session_replication_role = replica;
             INSERT INTO clients (name, lastname, email)
             SELECT 'Ana', 'Ruiz', 'ana' || n || '@example.com' FROM generate_series(1, 20000) AS n;
-            INSERT INTO addresses (client_id, street, city)
-            SELECT 1 + n % 20000, 'Calle', 'Madrid' FROM generate_series(1, 40000) AS n;
+            INSERT INTO addresses (client_id, street, number, city)
+            SELECT 1 + n % 20000, 'Calle', '1', 'Madrid' FROM generate_series(1, 40000) AS n;
             INSERT INTO orders (client_id, date, total, delivery_method, status)
             SELECT CASE WHEN n % 10 = 0 THEN 7 ELSE 1 + n % 20000 END,
                 '{Begin:O}'::timestamptz + (n - CASE WHEN n % 50 = 3 THEN 1440 ELSE 0 END) * interval '1 minute', 300, 1,
@@ -40,10 +40,10 @@ public sealed class LongHistory(ShopApp shop) : IAsyncLifetime
             INSERT INTO order_details (order_id, product_id, price, quantity)
             SELECT 1 + n % {Orders}, 1 + n % 2000, 100, 1 FROM generate_series(1, {2 * Orders}) AS n;
             INSERT INTO order_events (order_id, caller, event) SELECT n, 'api-key', 'placed' FROM generate_series(1, {Orders}) AS n;
-            INSERT INTO bills (bill_number, order_id, client_id, date, total, discount, payment_type)
-            SELECT 'B-' || n, n, 7, now(), 300, 0, 1 FROM generate_series(1, {Orders}) AS n;
+            INSERT INTO bills (bill_number, order_id, total, discount, payment_type)
+            SELECT 'B-' || n, n, 300, 0, 1 FROM generate_series(1, {Orders}) AS n;
             INSERT INTO reviews (product_id, client_id, rating)
-            SELECT 1 + n % 2000, 1 + n / 2000, 5 FROM generate_series(0, {Orders / 2}) AS n;
+            SELECT 1 + n % 500, 1 + n / 500, 50 FROM generate_series(0, {Orders / 2}) AS n;
             RESET session_replication_role;
             ANALYZE;
             """);
@@ -60,23 +60,25 @@ public sealed class OrderPlanTests(LongHistory history) : IClassFixture<LongHist
     private const int Limit = 20;
 
     [Theory]
-    [InlineData("/orders")]
-    [InlineData("/orders?status=3")]
-    [InlineData("/orders?status=1")]
-    [InlineData("/orders?client_id=7")]
-    [InlineData("/clients/7/orders")]
-    [InlineData("/order_details")]
-    [InlineData("/bills")]
-    [InlineData("/clients")]
-    [InlineData("/addresses")]
-    [InlineData("/categories")]
-    [InlineData("/reviews")]
-    [InlineData("/products/7/reviews")]
-    public async Task A_page_is_found_by_an_index_at_every_depth(string path)
+    [InlineData("/orders", "", 1)]
+    [InlineData("/orders", "&status=3", 2)]
+    [InlineData("/orders", "&status=1", 1)]
+    // One in ten.
+    [InlineData("/orders", "&client_id=7", 10)]
+    [InlineData("/clients/7/orders", "", 10)]
+    [InlineData("/order_details", "", 1)]
+    [InlineData("/bills", "", 1)]
+    [InlineData("/clients", "", 1)]
+    [InlineData("/addresses", "", 1)]
+    [InlineData("/categories", "", 1)]
+    [InlineData("/reviews", "", 1)]
+    [InlineData("/products/7/reviews", "", 1)]
+    public async Task A_page_is_found_by_an_index_at_every_depth(string list, string filter, int rarity)
     {
-        await CheckAsync(path, Limit);
-        var deep = await CheckAsync($"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}skip=5", Limit + 5);
-        await CheckAsync(deep!, Limit);
+        var path = $"{list}?limit={Limit}{filter}";
+        await CheckAsync(path, Limit * rarity);
+        var deep = await CheckAsync($"{path}&skip=50", (Limit + 50) * rarity);
+        await CheckAsync(deep!, Limit * rarity);
     }
 
     // One minute is one order.
@@ -89,7 +91,8 @@ public sealed class OrderPlanTests(LongHistory history) : IClassFixture<LongHist
     {
         foreach (var (from, to) in new (int?, int?)[] { (99_000, null), (50_000, null), (null, 50_000), (50_000, 60_000), (100, 90_000) })
         {
-            var path = $"/orders?{(from is { } first ? $"&from={Minute(first)}" : "")}{(to is { } last ? $"&to={Minute(last)}" : "")}{filter}";
+            var time = (from is { } first ? $"&from={Minute(first)}" : "") + (to is { } last ? $"&to={Minute(last)}" : "");
+            var path = $"/orders?limit={Limit}{time}{filter}";
             for (var page = 0; page < 3 && path is not null; page++)
             {
                 path = await CheckAsync(path, Limit * rarity);
@@ -100,23 +103,19 @@ public sealed class OrderPlanTests(LongHistory history) : IClassFixture<LongHist
     [Fact]
     public async Task What_belongs_to_one_order_is_found_by_it()
     {
-        foreach (var path in new[] { "/orders/50000/order_details", "/orders/50000/events" })
-        {
-            await CheckAsync(path, Limit);
-        }
+        await CheckAsync($"/orders/50000/order_details?limit={Limit}", Limit);
+        await CheckAsync($"/orders/50000/events?limit={Limit}", Limit);
     }
 
     private static string Minute(int number) =>
         LongHistory.Begin.AddMinutes(number).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
 
-    /// <param name="path">A list, or a next page as a Link header gives it.</param>
     /// <param name="most">How many rows may have to be looked at to find what is shown.</param>
     /// <returns>The next page.</returns>
     private async Task<string?> CheckAsync(string path, int most)
     {
         history.Plans.Take("");
-        var limit = path.Contains("limit=", StringComparison.Ordinal) ? "" : $"{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}limit={Limit}";
-        using var answer = await history.Own.Http.GottenAsync(path + limit);
+        using var answer = await history.Own.Http.GottenAsync(path);
         Assert.True(answer.IsSuccessStatusCode, path);
 
         var plans = history.Plans.Take("");

@@ -15,8 +15,8 @@ public sealed class BulkProgress
     /// <summary>Whether all of it was answered before.</summary>
     public bool IsReplayed { get; private set; } = true;
 
-    /// <summary>Whether a change was made, so that there is something to tell.</summary>
-    public bool HasChanged => _outcomes.Exists(outcome => outcome.Outcome == BulkEditOutcome.Ok);
+    /// <summary>Whether a change was made, or is in doubt: whoever does not hear of it makes it twice.</summary>
+    public bool MayHaveChanged => _outcomes.Concat(_committing ?? []).Any(outcome => outcome.Outcome == BulkEditOutcome.Ok);
 
     public BulkEditAnswer Answer
     {

@@ -44,7 +44,7 @@ public sealed partial class ProductBulkStore(NpgsqlDataSource database, CacheCha
                 }
             }
             catch (Exception failure)
-                when (key is null && progress.HasChanged && !left.IsCancellationRequested && ReasonOf(failure) is { } reason)
+                when (key is null && progress.MayHaveChanged && !left.IsCancellationRequested && ReasonOf(failure) is { } reason)
             {
                 Log.BrokenOff(logger, progress.Done, edits.Count, reason);
                 progress.BreakOff(edits);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 
 namespace Tienda.ApiTests;
 
@@ -14,6 +15,7 @@ public sealed class PostgresWire : IAsyncDisposable
     private readonly string _server;
     private readonly Lock _gate = new();
     private WireTrap? _trap;
+    private byte[] _trapped = [];
     private TaskCompletionSource? _block;
     private int _roundTrips;
 
@@ -35,10 +37,12 @@ public sealed class PostgresWire : IAsyncDisposable
     public int TakeRoundTrips() => Interlocked.Exchange(ref _roundTrips, 0);
 
     /// <summary>Keeps back the answers to the next request on any connection but that of the log, until it is told otherwise.</summary>
-    public WireTrap HoldNext()
+    /// <param name="words">What stands in that request; others pass.</param>
+    public WireTrap HoldNext(string words = "")
     {
         lock (_gate)
         {
+            _trapped = Encoding.UTF8.GetBytes(words);
             return _trap = new WireTrap();
         }
     }
@@ -125,7 +129,7 @@ public sealed class PostgresWire : IAsyncDisposable
 
         lock (_gate)
         {
-            if (_trap is not null)
+            if (_trap is not null && sent.Span.IndexOf(_trapped) >= 0)
             {
                 (connection.Trap, _trap) = (_trap, null);
             }

@@ -3,14 +3,16 @@ using Tienda.Caching;
 namespace Tienda.Products;
 
 /// <summary>Decides what becomes of changes to products whose rows are held, one change after the other.</summary>
-/// <param name="named">Products that changes have named so far.</param>
+/// <param name="named">Products that changes of other portions have named. It stays as it is: this portion may be planned again.</param>
 /// <param name="now">When the changes are made.</param>
-public sealed class BulkPlan(IReadOnlyList<Product> products, HashSet<long> named, DateTime now)
+public sealed class BulkPlan(IReadOnlyList<Product> products, IReadOnlySet<long> named, DateTime now)
 {
     private readonly Dictionary<long, Product> _byId = products.ToDictionary(product => product.IdKey);
 
     private readonly Dictionary<string, Product> _bySku =
         products.Where(product => product.Sku is not null).ToDictionary(product => product.Sku!, StringComparer.Ordinal);
+
+    private readonly HashSet<long> _namedHere = [];
 
     /// <summary>What is to be done.</summary>
     public List<(BulkEdit Edit, long Id)> Changes { get; } = [];
@@ -23,7 +25,7 @@ public sealed class BulkPlan(IReadOnlyList<Product> products, HashSet<long> name
         }
 
         var outcome = new BulkEditOutcome { IdKey = product.IdKey, Outcome = BulkEditOutcome.Ok };
-        if (!named.Add(product.IdKey))
+        if (named.Contains(product.IdKey) || !_namedHere.Add(product.IdKey))
         {
             return outcome with { Outcome = BulkEditOutcome.Duplicate };
         }

@@ -4,19 +4,20 @@ namespace Tienda.Products;
 public sealed class BulkProgress
 {
     private readonly List<BulkEditOutcome> _outcomes = [];
+    private readonly HashSet<long> _named = [];
     private IReadOnlyList<BulkEditOutcome>? _committing;
 
     /// <summary>Changes whose outcome is known.</summary>
     public int Done => _outcomes.Count;
 
     /// <summary>Products that a change has named. Only the first change of a product counts.</summary>
-    public HashSet<long> Named { get; } = [];
+    public IReadOnlySet<long> Named => _named;
 
     /// <summary>Whether all of it was answered before.</summary>
     public bool IsReplayed { get; private set; } = true;
 
-    /// <summary>Whether a change was made, so that there is something to tell.</summary>
-    public bool HasChanged => _outcomes.Exists(outcome => outcome.Outcome == BulkEditOutcome.Ok);
+    /// <summary>Whether a change was made, or is in doubt: whoever does not hear of it makes it twice.</summary>
+    public bool MayHaveChanged => _outcomes.Concat(_committing ?? []).Any(outcome => outcome.Outcome == BulkEditOutcome.Ok);
 
     public BulkEditAnswer Answer
     {
@@ -37,6 +38,9 @@ public sealed class BulkProgress
     /// <summary>A portion is about to be committed: until it is noted, nobody knows whether it was.</summary>
     public void Commit(IReadOnlyList<BulkEditOutcome> outcomes) => _committing = outcomes;
 
+    /// <summary>A portion was rolled back, if need be by the server instead of its commit.</summary>
+    public void RollBack() => _committing = null;
+
     /// <summary>A portion is done.</summary>
     /// <param name="replayed">Whether it was before.</param>
     public void Note(IReadOnlyList<BulkEditOutcome> outcomes, bool replayed)
@@ -44,7 +48,7 @@ public sealed class BulkProgress
         _committing = null;
         _outcomes.AddRange(outcomes);
         // A product that was not found has no change that could count instead of a later one.
-        Named.UnionWith(outcomes.Where(outcome => outcome.Outcome != BulkEditOutcome.NotFound).Select(outcome => outcome.IdKey!.Value));
+        _named.UnionWith(outcomes.Where(outcome => outcome.Outcome != BulkEditOutcome.NotFound).Select(outcome => outcome.IdKey!.Value));
         IsReplayed &= replayed;
     }
 

@@ -13,13 +13,21 @@ namespace Tienda.Products;
 /// Changes many products, a portion at a time: each is a transaction that locks its products in the order of their ids, as orders do,
 /// decides each change on its own, and makes all of them in one statement.
 /// </summary>
-public sealed partial class ProductBulkStore(NpgsqlDataSource database, CacheChanges changes, ILogger<ProductBulkStore> logger)
+public sealed partial class ProductBulkStore(
+    NpgsqlDataSource database, CacheChanges changes, TimeProvider time, ILogger<ProductBulkStore> logger)
 {
     /// <summary>
-    /// Changes of one transaction. An order waits a second at most for a product that is held, and a statement that changes more than 1000
-    /// products has all caches begin anew.
+    /// Changes of one transaction. Orders of its products wait until it ends, and a statement that changes more than 1000 products has all
+    /// caches begin anew.
     /// </summary>
     internal const int Portion = 500;
+
+    // With the pauses and the waits for a lock this is about ten seconds: an order waits no longer for a product that somebody holds.
+    private const int MostAttempts = 10;
+
+    // Longer than the pause of orders that a row is held from: they get their turn in each.
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Makes the changes, but for portions that were made under the key before. Without a key nothing could be sent again after a failure
@@ -38,13 +46,13 @@ public sealed partial class ProductBulkStore(NpgsqlDataSource database, CacheCha
             var keyed = new KeyedRequest($"products/bulk/{progress.Done}", writer, key?.Value, hash);
             try
             {
-                if (!await ApplyAsync(portion, keyed, progress, ct))
+                if (!await ApplyPatientlyAsync(portion, keyed, progress, ct))
                 {
                     return null;
                 }
             }
             catch (Exception failure)
-                when (key is null && progress.HasChanged && !left.IsCancellationRequested && ReasonOf(failure) is { } reason)
+                when (key is null && progress.MayHaveChanged && !left.IsCancellationRequested && ReasonOf(failure) is { } reason)
             {
                 Log.BrokenOff(logger, progress.Done, edits.Count, reason);
                 progress.BreakOff(edits);
@@ -53,6 +61,31 @@ public sealed partial class ProductBulkStore(NpgsqlDataSource database, CacheCha
         }
 
         return (progress.Answer, progress.IsReplayed);
+    }
+
+    /// <summary>Makes the changes of a portion, again after a pause if somebody else was in the way, and nothing of it was made.</summary>
+    /// <returns>False if the key was used for another request.</returns>
+    private async Task<bool> ApplyPatientlyAsync(BulkEdit[] edits, KeyedRequest keyed, BulkProgress progress, CancellationToken ct)
+    {
+        var pause = ShortestPause;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ApplyAsync(edits, keyed, progress, ct);
+            }
+            catch (Exception met) when (DatabaseFailure.Read(met) is { HasMetAnother: true })
+            {
+                progress.RollBack();
+                if (attempt == MostAttempts)
+                {
+                    throw;
+                }
+            }
+
+            await Task.Delay(pause, time, ct);
+            pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, LongestPause.Ticks));
+        }
     }
 
     /// <returns>False if the key was used for another request.</returns>
@@ -117,10 +150,16 @@ public sealed partial class ProductBulkStore(NpgsqlDataSource database, CacheCha
         : DatabaseFailure.Read(failure) is { IsOutage: true } outage ? outage.Message
         : null;
 
-    // The time of the transaction is that of the changes.
+    // The time of the transaction is that of the changes. It holds other products, and orders wait for them, while it waits for one that
+    // somebody does not give back; for a key it has waited before, when it held none.
     private static void AddLocks(NpgsqlBatch locks, BulkEdit[] edits, KeyedRequest keyed)
     {
-        locks.Then("SELECT now(), set_config('tienda.caller', $1, true), set_config('tienda.cause', 'bulk', true)").With(keyed.Writer.Name);
+        locks.Then(
+            """
+            SELECT now(), set_config('tienda.caller', $1, true), set_config('tienda.cause', 'bulk', true),
+                set_config('lock_timeout', '200ms', true)
+            """)
+            .With(keyed.Writer.Name);
         // Of a portion that was made under the key before, no product is locked.
         locks.Then(
             $"""

@@ -7,6 +7,9 @@ namespace Tienda.ApiTests.Products;
 /// <summary>PATCH /products/bulk when the database fails in the middle of it, and when it is sent again.</summary>
 public sealed class BrokenBulkTests(ShopApp shop, CountedShop counted) : IClassFixture<CountedShop>
 {
+    // To its end: every transaction begins as READ COMMITTED.
+    private const string CommitText = "COMMIT\0";
+
     private readonly string _word = Guid.NewGuid().ToString("N");
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -74,18 +77,8 @@ public sealed class BrokenBulkTests(ShopApp shop, CountedShop counted) : IClassF
     {
         await shop.Database.AddProductsAsync(_word, Portion + 1);
         object[] items = [.. Changes(1, Portion + 1), .. Changes(1, 1)];
-        var held = await HoldAsync(Portion + 1);
-        var sent = counted.Http.PatchAsync(Route, new { items });
-        await held.WaitedForAsync(1);
-        var change = counted.Wire.HoldNext();
-        await held.DisposeAsync();
-        await change.Caught;
-        var commit = counted.Wire.HoldNext();
-        change.Release();
-        await commit.Caught;
-        commit.Lose();
 
-        var answer = await sent.ShouldBeAsync(200);
+        var answer = await LoseCommitAsync(2, () => counted.Http.PatchAsync(Route, new { items })).ShouldBeAsync(200);
 
         Assert.Equal((Portion, 1, 1), ((int)answer["changed"]!, (int)answer["refused"]!, (int)answer["unfinished"]!));
         Assert.Equal(
@@ -93,6 +86,76 @@ public sealed class BrokenBulkTests(ShopApp shop, CountedShop counted) : IClassF
             Items(answer)[Portion..].Select(item => ((string)item["outcome"]!, (string?)item["etag"])));
         // This one was made: only the answer was lost.
         Assert.Equal(Portion + 1, await StocksAsync(11));
+    }
+
+    [Fact]
+    public async Task So_are_the_first_changes_or_whoever_repeats_them_counts_them_twice()
+    {
+        await shop.Database.AddProductsAsync(_word, Portion);
+        object[] items = [new { sku = "nobody has this", stock = 1 }, .. Changes(1, Portion)];
+
+        var answer = await LoseCommitAsync(1, () => counted.Http.PatchAsync(Route, new { items })).ShouldBeAsync(200);
+
+        Assert.Equal((0, 1, Portion), ((int)answer["changed"]!, (int)answer["refused"]!, (int)answer["unfinished"]!));
+        Assert.Equal(
+            ["not_found", .. Enumerable.Repeat("in_doubt", Portion - 1), "not_made"],
+            Items(answer).Select(item => (string)item["outcome"]!));
+        Assert.All(Items(answer), item => Assert.Null(item["etag"]));
+        // They were made: only the answer was lost.
+        Assert.Equal(Portion - 1, await StocksAsync(11));
+    }
+
+    [Fact]
+    public async Task Under_a_key_a_lost_commit_is_503_and_what_it_made_is_not_made_again()
+    {
+        await shop.Database.AddProductsAsync(_word, Portion + 1);
+        var key = Guid.NewGuid().ToString();
+        object body = new { items = Changes(1, Portion + 1) };
+        await LoseCommitAsync(1, () => counted.Http.KeyedAsync(body, key)).ShouldBeAsync(503);
+        Assert.Equal(Portion, await StocksAsync(11));
+
+        var answer = await counted.Http.KeyedAsync(body, key).ShouldBeAsync(200);
+
+        Assert.Equal((Portion + 1, 0), ((int)answer["changed"]!, (int)answer["unfinished"]!));
+        Assert.Equal(Portion + 1, await StocksAsync(11));
+    }
+
+    [Theory]
+    [InlineData("TRIGGER meets BEFORE UPDATE ON products FOR EACH STATEMENT")]
+    [InlineData("CONSTRAINT TRIGGER meets AFTER UPDATE ON products DEFERRABLE INITIALLY DEFERRED FOR EACH ROW")]
+    public async Task What_has_met_another_is_tried_again_as_if_for_the_first_time(string trigger)
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Database.AddProductsAsync(_word, 2);
+        await own.Database.ExecuteAsync(
+            "CREATE SEQUENCE attempts",
+            """
+            CREATE FUNCTION meet_another() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('attempts') = 1 THEN
+                    RAISE EXCEPTION 'met another' USING ERRCODE = 'serialization_failure';
+                END IF;
+                RETURN NULL;
+            END $$
+            """,
+            $"CREATE {trigger} EXECUTE FUNCTION meet_another()");
+
+        var answer = await own.Http.PatchAsync(Route, new { items = Changes(1, 2).Concat(Changes(1, 1)) }).ShouldBeAsync(200);
+
+        Assert.Equal(["ok", "ok", "duplicate"], Items(answer).Select(item => (string)item["outcome"]!));
+        Assert.Equal(22, await own.Database.ValueAsync<long>($"SELECT sum(stock) FROM products WHERE sku LIKE '{_word}-%'"));
+    }
+
+    [Fact]
+    public async Task A_product_that_nobody_gives_back_is_waited_for_no_longer_than_an_order_waits()
+    {
+        await shop.Database.AddProductsAsync(_word, 1);
+        await using var held = await HoldAsync(1);
+
+        var problem = await shop.Http.PatchAsync(Route, new { items = Changes(1, 1) }).ShouldBeAsync(503);
+
+        // Not that the request has taken too long.
+        Assert.Equal("The database cannot be reached or is overloaded.", (string?)problem["detail"]);
     }
 
     [Fact]
@@ -133,8 +196,31 @@ public sealed class BrokenBulkTests(ShopApp shop, CountedShop counted) : IClassF
     {
         await using var held = await HoldAsync(number);
         var sent = send();
-        await held.WaitedForAsync(1);
-        await held.EndWaitingAsync();
+        // It waits for a moment only, and tries again: an attempt that has just given up is not the one that is broken.
+        while (!sent.IsCompleted)
+        {
+            await held.EndWaitingAsync();
+            await Task.Delay(5, Ct);
+        }
+
+        return await sent;
+    }
+
+    /// <summary>Sends a request, and breaks its connection when a portion was committed, before the shop hears of it.</summary>
+    private async Task<HttpResponseMessage> LoseCommitAsync(int portion, Func<Task<HttpResponseMessage>> send)
+    {
+        var commit = counted.Wire.HoldNext(CommitText);
+        var sent = send();
+        for (var before = 1; before < portion; before++)
+        {
+            await commit.Caught;
+            var next = counted.Wire.HoldNext(CommitText);
+            commit.Release();
+            commit = next;
+        }
+
+        await commit.Caught;
+        commit.Lose();
         return await sent;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Tienda.ApiTests.Contract;
 using Tienda.ApiTests.Orders;
@@ -147,6 +148,30 @@ public sealed class ProductBulkTests(ShopApp shop, CountedShop counted) : IClass
 
         var stocks = await Task.WhenAll(products.Select(async p => (await StockAndPriceAsync(p)).Stock));
         Assert.Equal((1000 * products.Length) + (3 * Rounds * 2 * products.Length) - (3 * Rounds * 3), stocks.Sum());
+    }
+
+    [Fact]
+    public async Task While_it_waits_for_a_product_that_somebody_holds_the_others_are_sold()
+    {
+        const int Count = 200;
+        var (word, buyer) = (Guid.NewGuid().ToString("N"), await shop.Given.ClientAsync());
+        await shop.Database.AddProductsAsync(word, Count);
+        var first = await shop.Database.ValueAsync<long>($"SELECT min(id_key) FROM products WHERE sku LIKE '{word}-%'");
+        var (held, sold) = (await shop.Database.HoldAsync($"SELECT FROM products WHERE sku = '{word}-{Count}' FOR UPDATE"), 0);
+        var edit = EditAsync([.. Enumerable.Range(1, Count).Select(n => new { sku = $"{word}-{n}", stock_change = 1 })]);
+        for (var since = Stopwatch.StartNew(); since.Elapsed < TimeSpan.FromSeconds(3); sold++)
+        {
+            // Each order comes when the edit has locked its product.
+            await held.WaitedForAsync(1);
+            var order = shop.Http.PostAsync("/orders", OrderSteps.OrderOf(buyer.Id(), (first, 1)));
+            await order.WaitAsync(TimeSpan.FromSeconds(1), Ct).ShouldBeAsync(201);
+        }
+
+        Assert.False(edit.IsCompleted);
+        await held.DisposeAsync();
+
+        Assert.Equal(Count, (int)(await edit.ShouldBeAsync(200))["changed"]!);
+        Assert.Equal((11L * Count) - sold, await shop.Database.ValueAsync<long>($"SELECT sum(stock) FROM products WHERE sku LIKE '{word}-%'"));
     }
 
     [Fact]

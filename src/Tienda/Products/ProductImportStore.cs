@@ -101,6 +101,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         }
 
         batch.Then(
+                known_to = (SELECT coalesce(max(id_key), 0) FROM products),
             $"""
             WITH found AS (
                 SELECT count(*) AS waiting, count(coalesce(s.id_key, i.id_key)) AS known

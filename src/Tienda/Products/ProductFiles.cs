@@ -43,10 +43,11 @@ public sealed class ProductFiles(ProductImportStore store, TimeProvider time)
         }
     }
 
-    /// <summary>Applies all that waits. One call at a time.</summary>
+    /// <summary>Applies what waits, each import in its turn. One call at a time.</summary>
     /// <param name="progress">Told after each portion whose it was.</param>
     /// <param name="heldUp">Told why, every time that many attempts have failed.</param>
-    public async Task ApplyAsync(Func<long, Task>? progress, Action<string> heldUp, CancellationToken ct)
+    /// <param name="until">The import with whose end this ends, or null to apply all.</param>
+    public async Task ApplyAsync(Func<long, Task>? progress, Action<string> heldUp, CancellationToken ct, long? until = null)
     {
         var (applied, failed) = (0, 0);
         while (true)
@@ -54,7 +55,7 @@ public sealed class ProductFiles(ProductImportStore store, TimeProvider time)
             long? import = 0;
             try
             {
-                import = await store.ApplyAsync(_lines, ct);
+                import = await store.ApplyAsync(_lines, until, ct);
             }
             catch (Exception met) when (DatabaseFailure.Read(met) is { HasMetAnother: true } failure)
             {

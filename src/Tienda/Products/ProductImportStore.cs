@@ -164,11 +164,16 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
 
     /// <summary>Applies some of what waits.</summary>
     /// <param name="portion">So many lines at most. A quarter as many products that exist are locked at once.</param>
+    /// <param name="until">Nothing more when this import has ended; null for whatever waits.</param>
     /// <returns>The import that it belongs to, 0 if somebody else is at it, or null if nothing waits.</returns>
-    public async Task<long?> ApplyAsync(int portion, CancellationToken ct)
+    public async Task<long?> ApplyAsync(int portion, long? until, CancellationToken ct)
     {
         await using var batch = database.Batch();
-        batch.Then("SELECT apply_import_lines($1)").With(portion);
+        batch.Then(
+            """
+            SELECT apply_import_lines($1)
+            WHERE $2 IS NULL OR EXISTS (SELECT FROM product_imports WHERE id_key = $2 AND status = 'applying')
+            """).With(portion).With(until);
         if (changes is not null)
         {
             return await changes.RunAsync(batch, ReadAppliedAsync, ct);

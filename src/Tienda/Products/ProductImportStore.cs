@@ -190,6 +190,13 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     {
         await using var command = database.Statement("SELECT add_up_product_counts()");
         await command.ChangeAsync(ct);
+    public Task<Page<ProductImport>> ListAsync(ImportListQuery query, CancellationToken ct)
+    {
+        var list = new ListStatement(Columns, "product_imports");
+        return (query.Status is { } status ? list.Where("status = {0}", status) : list)
+            .ReadAsync(database, query, Read, import => import.IdKey, ct);
+    }
+
     }
 
     public async Task<ProductImport?> FindAsync(long id, CancellationToken ct)

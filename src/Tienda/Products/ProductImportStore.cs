@@ -83,6 +83,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
             await CountLinesAsync(ct);
         }
 
+        await KeepCategoriesAsync(id, ct);
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
         var (wrong, first) = await FindWrongAsync(connection, id, options.SkipsInvalid, ct);
@@ -91,17 +92,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         var told = errors.First.Concat(first).OrderBy(error => error.Line).Take(ImportErrors.Most).ToList();
         await using var batch = connection.Batch();
         batch.Timeout = 0;
-        if (status is "applying")
-        {
-            batch.Then(
-                """
-                INSERT INTO product_import_categories
-                SELECT DISTINCT import_id, category_id FROM product_import_lines WHERE import_id = $1 AND category_id IS NOT NULL
-                """).With(id);
-        }
-
         batch.Then(
-                known_to = (SELECT coalesce(max(id_key), 0) FROM products),
             $"""
             WITH found AS (
                 SELECT count(*) AS waiting, count(coalesce(s.id_key, i.id_key)) AS known
@@ -110,6 +101,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
                 WHERE l.import_id = $1 AND $2 = 'checked')
             UPDATE product_imports SET
                 status = $2, turn = CASE WHEN $2 = 'applying' THEN nextval('product_imports_turn') END,
+                known_to = (SELECT coalesce(max(id_key), 0) FROM products),
                 lines = lines + $3, invalid_lines = $4, errors = $5::jsonb,
                 created = found.waiting - found.known, updated = found.known,
                 finished_at = CASE WHEN $2 <> 'applying' THEN now() END
@@ -121,6 +113,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         if (status is not "applying")
         {
             batch.Then("DELETE FROM product_import_lines WHERE import_id = $1").With(id);
+            batch.Then("DELETE FROM product_import_categories WHERE import_id = $1").With(id);
         }
 
         ProductImport? import = null;
@@ -135,7 +128,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
 
         if (import is null)
         {
-            // Before the commit, or categories would be kept for it forever.
             throw GivenUp();
         }
 
@@ -196,13 +188,13 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     {
         await using var command = database.Statement("SELECT add_up_product_counts()");
         await command.ChangeAsync(ct);
+    }
+
     public Task<Page<ProductImport>> ListAsync(ImportListQuery query, CancellationToken ct)
     {
         var list = new ListStatement(Columns, "product_imports");
         return (query.Status is { } status ? list.Where("status = {0}", status) : list)
             .ReadAsync(database, query, Read, import => import.IdKey, ct);
-    }
-
     }
 
     public async Task<ProductImport?> FindAsync(long id, CancellationToken ct)
@@ -212,11 +204,38 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     }
 
     /// <summary>Adds what ends some imports, and lets go of the categories that they keep.</summary>
-    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which) => batch.Then(
-        $"""
-        WITH ended AS (UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which} RETURNING id_key)
-        DELETE FROM product_import_categories WHERE import_id IN (SELECT id_key FROM ended)
-        """);
+    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which)
+    {
+        var end = batch.Then($"UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which}");
+        // Apart: what was noted while that waited for the import is to be seen.
+        batch.Then(
+            """
+            DELETE FROM product_import_categories c USING product_imports i
+            WHERE i.id_key = c.import_id AND i.status NOT IN ('receiving', 'applying')
+            """);
+        return end;
+    }
+
+    // Those that are there now stay until it is known what becomes of the import. The note is committed at once: a lock until then would
+    // keep them from being renamed for as long as the decision takes.
+    private async Task KeepCategoriesAsync(long id, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        batch.Timeout = 0;
+        batch.Then("SELECT set_config('statement_timeout', '0', true)");
+        // Whoever ends it waits, and finds what is noted.
+        batch.Then("UPDATE product_imports SET received_at = now() WHERE id_key = $1 AND status = 'receiving'").With(id);
+        batch.Then(
+            """
+            INSERT INTO product_import_categories
+            SELECT $1, id_key FROM (
+                SELECT id_key FROM categories
+                WHERE id_key IN (SELECT category_id FROM product_import_lines WHERE import_id = $1)
+                    AND EXISTS (SELECT FROM product_imports WHERE id_key = $1 AND status = 'receiving')
+                ORDER BY id_key FOR KEY SHARE) AS named
+            """).With(id);
+        await batch.ChangeAsync(ct);
+    }
 
     private static async Task<(long Count, List<LineError> First)> FindWrongAsync(
         NpgsqlConnection connection, long id, bool leaveOut, CancellationToken ct)
@@ -225,14 +244,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         // A large file takes longer than a request may.
         batch.Timeout = 0;
         batch.Then("SET LOCAL statement_timeout = 0");
-        // Those that are there now stay until it is known what becomes of the import.
-        batch.Then(
-            """
-            WITH kept AS (
-                SELECT FROM categories WHERE id_key IN (SELECT category_id FROM product_import_lines WHERE import_id = $1)
-                ORDER BY id_key FOR KEY SHARE)
-            SELECT count(*) FROM kept
-            """).With(id);
         batch.Then(
             """
             WITH wrong AS MATERIALIZED (SELECT line, field, message FROM wrong_import_lines($1)),
@@ -242,7 +253,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
             .With(id).With(leaveOut).With(ImportErrors.Most);
         var (count, first) = (0L, new List<LineError>());
         await using var reader = await batch.ReadAsync(ct);
-        await reader.NextResultAsync(ct);
         while (await reader.ReadAsync(ct))
         {
             first.Add(new LineError { Line = reader.GetInt64(0), Field = reader.GetString(1), Message = reader.GetString(2) });

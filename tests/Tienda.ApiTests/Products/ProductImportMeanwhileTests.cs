@@ -177,6 +177,59 @@ public sealed class ProductImportMeanwhileTests(ShopApp shop)
         await own.Http.DeleteAsync($"/categories/{kept.Id()}", Ct).ShouldBeAsync(204);
     }
 
+    [Theory]
+    [InlineData("", 202, 409)]
+    [InlineData("?dry_run=true", 200, 204)]
+    [InlineData("B,0,1,\n", 422, 204)]
+    public async Task Categories_can_be_renamed_while_an_import_that_names_them_is_decided_and_not_deleted(string rest, int answer, int deleted)
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Database.ExecuteAsync(
+            "ALTER FUNCTION wrong_import_lines RENAME TO lines_found_wrong",
+            """
+            CREATE FUNCTION wrong_import_lines(import bigint) RETURNS TABLE (line bigint, field text, message text) LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_advisory_xact_lock_shared(77);
+                RETURN QUERY SELECT * FROM lines_found_wrong(import);
+            END $$
+            """);
+        var category = await own.Given.CategoryAsync();
+        var path = $"/categories/{category.Id()}";
+        await using var turn = await own.HoldAsync(Turn);
+        Task<HttpResponseMessage> sending;
+        await using (await own.HoldAsync("SELECT pg_advisory_xact_lock(77)"))
+        {
+            var (lines, query) = rest.StartsWith('?') ? ("", rest) : (rest, "");
+            sending = own.Http.ImportAsync($"name,price,stock,category_id\nA,1,1,{category.Id()}\n{lines}", query: query);
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 1);
+
+            await own.Http.PatchAsync(path, new { name = Given.Unique("Renamed") }).ShouldBeAsync(200);
+            await own.Http.DeleteAsync(path, Ct).ShouldBeAsync(409);
+        }
+
+        await sending.ShouldBeAsync(answer);
+        await own.Http.DeleteAsync(path, Ct).ShouldBeAsync(deleted);
+    }
+
+    [Fact]
+    public async Task One_that_is_ended_while_it_is_decided_keeps_no_category()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var category = await own.Given.CategoryAsync();
+        Task<HttpResponseMessage> sending, ending;
+        await using (var held = await own.HoldAsync($"SELECT FROM categories WHERE id_key = {category.Id()} FOR UPDATE"))
+        {
+            sending = own.Http.ImportAsync($"name,price,stock,category_id\nA,1,1,{category.Id()}\n");
+            await held.WaitedForAsync(1);
+            var import = await own.Database.ValueAsync<long>("SELECT id_key FROM product_imports");
+            ending = own.Http.DeleteAsync($"/products/imports/{import}", Ct);
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 2);
+        }
+
+        await ending.ShouldBeAsync(200);
+        await sending.ShouldBeAsync(503);
+        await own.Http.DeleteAsync($"/categories/{category.Id()}", Ct).ShouldBeAsync(204);
+    }
+
     [Fact]
     public async Task Whoever_is_at_the_statistics_already_costs_the_sender_nothing()
     {
@@ -189,10 +242,10 @@ public sealed class ProductImportMeanwhileTests(ShopApp shop)
         Assert.Equal(6000, (int)import["created"]!);
     }
 
-    private static Task IsReceivingAsync(OwnShop own) => Eventually.HoldsAsync(async () =>
-        await own.Database.ValueAsync<long>("SELECT count(*) FROM product_imports WHERE status = 'receiving'") == 1);
-}
     // Whose ids are other products here, or none.
     private static string OfAnotherShop(int products) => "id_key,name,price,stock\n" + string.Concat(
         Enumerable.Range(1, products).Select(i => $"{i},Lamp {i},1,1\n"));
 
+    private static Task IsReceivingAsync(OwnShop own) => Eventually.HoldsAsync(async () =>
+        await own.Database.ValueAsync<long>("SELECT count(*) FROM product_imports WHERE status = 'receiving'") == 1);
+}

@@ -21,6 +21,7 @@ namespace Tienda;
 [JsonSerializable(typeof(List<Product>))]
 [JsonSerializable(typeof(ProductFacets))]
 [JsonSerializable(typeof(ProductImport))]
+[JsonSerializable(typeof(List<ProductImport>))]
 [JsonSerializable(typeof(List<LineError>))]
 [JsonSerializable(typeof(BulkEditRequest))]
 [JsonSerializable(typeof(BulkEditAnswer))]

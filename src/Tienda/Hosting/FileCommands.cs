@@ -22,13 +22,13 @@ public static class FileCommands
         };
         var skip = new Option<bool>("--skip-invalid") { Description = "Leave lines out that are not valid, instead of refusing the file" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Check the file, and change nothing" };
-        var resume = new Option<bool>("--resume") { Description = "Finish what an import that was interrupted has left" };
+        var resume = new Option<bool>("--resume") { Description = "Finish all that waits, such as what was interrupted" };
         var format = Format();
         var command = new Command("import", "Import products from a file, while the shop goes on") { file, skip, dryRun, resume, format };
         return CommandLine.Answers(command, async (result, ct) =>
         {
-            var path = result.GetValue(file);
-            if (path is null && !result.GetValue(resume))
+            var (path, isAll) = (result.GetValue(file), result.GetValue(resume));
+            if (path is null && !isAll)
             {
                 throw new CommandException("Which file? Name one, or - for standard input, or --resume.");
             }
@@ -37,7 +37,7 @@ public static class FileCommands
             var isDone = true;
             await Commands.WithDatabaseAsync(
                 CommandLine.Load(result),
-                async settings => isDone = await ImportAsync(settings, path, FormatOf(result.GetValue(format), path), options, ct),
+                async settings => isDone = await ImportAsync(settings, path, FormatOf(result.GetValue(format), path), options, isAll, ct),
                 ct);
             return isDone ? 0 : 1;
         });
@@ -65,9 +65,10 @@ public static class FileCommands
         });
     }
 
+    /// <param name="isAll">Whether to apply all that waits, and not only up to the file's own import.</param>
     /// <returns>Whether all of the file was imported.</returns>
     private static async Task<bool> ImportAsync(
-        Settings settings, string? path, FileFormat format, ImportQuery options, CancellationToken ct)
+        Settings settings, string? path, FileFormat format, ImportQuery options, bool isAll, CancellationToken ct)
     {
         await using var database = Database.CreateUnhurried(settings);
         var store = new ProductImportStore(database, null);
@@ -79,10 +80,15 @@ public static class FileCommands
             import = await files.ReceiveAsync(input, format, options, caller: null, ct);
         }
 
-        await files.ApplyAsync(
-            async id => await TellAsync((await store.FindAsync(id, ct))!),
-            why => Console.Error.WriteLine($"somebody is in the way, and it is tried again: {why}"),
-            ct);
+        if (isAll || import is { IsUnderWay: true })
+        {
+            await files.ApplyAsync(
+                async id => await TellAsync((await store.FindAsync(id, ct))!),
+                why => Console.Error.WriteLine($"somebody is in the way, and it is tried again: {why}"),
+                ct,
+                until: isAll ? null : import!.IdKey);
+        }
+
         if (import is null)
         {
             return true;

@@ -34,6 +34,10 @@ public sealed record ProblemBody
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? InvalidLines { get; init; }
 
+    /// <summary>Of a file: the id_key of the import that came of it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? ImportId { get; init; }
+
     /// <summary>Of insufficient stock: each product that is short.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Shortage>? Shortages { get; init; }
@@ -52,6 +56,8 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
     public IReadOnlyList<LineError>? Lines { get; init; }
 
     public long? InvalidLines { get; init; }
+
+    public long? ImportId { get; init; }
 
     /// <summary>Why, for the log; the answer does not tell.</summary>
     public string? Reason { get; init; }
@@ -87,6 +93,7 @@ public sealed class Problem(ProblemType type, string detail) : IResult, IStatusC
             Shortages = Shortages,
             Lines = Lines,
             InvalidLines = InvalidLines,
+            ImportId = ImportId,
         };
         // Not the request's token: a refusal is also written when the client's wait has just ended.
         await response.WriteAsJsonAsync(body, TiendaJson.Wire, "application/problem+json", CancellationToken.None);

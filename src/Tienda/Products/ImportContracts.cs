@@ -46,6 +46,14 @@ public sealed record ProductImport
     public bool IsUnderWay => Status is "receiving" or "applying";
 }
 
+/// <summary>Filters of the list of imports.</summary>
+public sealed record ImportListQuery : ListQuery
+{
+    /// <summary>Only imports of which this has become.</summary>
+    [OneOf("receiving", "applying", "completed", "checked", "refused", "abandoned")]
+    public string? Status { get; init; }
+}
+
 /// <summary>How a file is imported.</summary>
 public sealed record ImportQuery
 {

@@ -25,6 +25,7 @@ public static class ProductFileEndpoints
 
         products.MapPost("/import", Import).WithName("ImportProducts").ForAdministrators().RoundTrips(12)
             .Accepts<string>(FileFormats.Csv, FileFormats.Ndjson).WithMetadata(new DisableRequestSizeLimitAttribute());
+        products.MapGet("/imports", ListImports).WithName("ListProductImports").ForAdministrators();
         products.MapGet("/imports/{id_key:id}", GetImport).WithName("GetProductImport").ForAdministrators();
         products.MapDelete("/imports/{id_key:id}", EndImport).WithName("EndProductImport").ForAdministrators().Unconditional();
         products.MapGet("/export", Export).WithName("ExportProducts").ForAdministrators().RoundTrips(6);
@@ -35,7 +36,7 @@ public static class ProductFileEndpoints
     /// A record a line, CSV with the names of the columns in the first or NDJSON, in the fields that an export has. A line whose sku (or,
     /// if it has none, id_key) is that of a product changes the fields that it has, any other one makes a product. When all lines were
     /// found valid the answer is 202, and they are applied a portion at a time: Location tells how far that is. If not, nothing is changed,
-    /// and <c>lines</c> says what is wrong. A dry run answers 200.
+    /// <c>lines</c> says what is wrong, and <c>import_id</c> under which id that is kept. A dry run answers 200.
     /// </remarks>
     public static async Task<Results<AcceptedAtRoute<ProductImport>, Ok<ProductImport>, Problem>> Import(
         [AsParameters] ImportQuery query, HttpRequest request, ClaimsPrincipal caller, ProductFiles files, ProductImports imports)
@@ -72,8 +73,14 @@ public static class ProductFileEndpoints
             {
                 Lines = import.Errors,
                 InvalidLines = import.InvalidLines,
+                ImportId = import.IdKey,
             };
     }
+
+    /// <summary>List imports</summary>
+    /// <remarks>Also those whose file has not come to its end, or was refused. Kept for 30 days.</remarks>
+    public static Task<Page<ProductImport>> ListImports(
+        [AsParameters] ImportListQuery query, ProductImportStore store, CancellationToken ct) => store.ListAsync(query, ct);
 
     /// <summary>Tell what has become of an import</summary>
     /// <remarks>Kept for 30 days.</remarks>

@@ -14,8 +14,12 @@ public sealed class ProductFiles(ProductImportStore store, TimeProvider time)
     // Each portion leaves a few hundred rows, and who counts products reads all of them.
     private const int PortionsAddedUp = 20;
 
-    // Lines of a transaction, as long as it keeps within the time that a statement has.
+    // Lines of a transaction.
     private const int MostLines = 1000;
+
+    // Whoever orders or changes a product that a portion holds waits for its end, and not for long.
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(0.5);
 
     // With the pause and the wait for a lock this is about ten seconds.
     private const int AttemptsTold = 25;
@@ -43,18 +47,20 @@ public sealed class ProductFiles(ProductImportStore store, TimeProvider time)
         }
     }
 
-    /// <summary>Applies all that waits. One call at a time.</summary>
+    /// <summary>Applies what waits, each import in its turn. One call at a time.</summary>
     /// <param name="progress">Told after each portion whose it was.</param>
     /// <param name="heldUp">Told why, every time that many attempts have failed.</param>
-    public async Task ApplyAsync(Func<long, Task>? progress, Action<string> heldUp, CancellationToken ct)
+    /// <param name="until">The import with whose end this ends, or null to apply all.</param>
+    public async Task ApplyAsync(Func<long, Task>? progress, Action<string> heldUp, CancellationToken ct, long? until = null)
     {
         var (applied, failed) = (0, 0);
         while (true)
         {
             long? import = 0;
+            var begun = time.GetTimestamp();
             try
             {
-                import = await store.ApplyAsync(_lines, ct);
+                import = await store.ApplyAsync(_lines, until, ct);
             }
             catch (Exception met) when (DatabaseFailure.Read(met) is { HasMetAnother: true } failure)
             {
@@ -87,13 +93,25 @@ public sealed class ProductFiles(ProductImportStore store, TimeProvider time)
                 continue;
             }
 
-            // Slowly, or every second portion would be one that takes too long.
-            _lines = Math.Min(MostLines, _lines + (_lines / 8) + 1);
+            FitLines(time.GetElapsedTime(begun));
             failed = 0;
             if (progress is not null)
             {
                 await progress(import.Value);
             }
+        }
+    }
+
+    private void FitLines(TimeSpan taken)
+    {
+        if (taken > Long)
+        {
+            _lines = Math.Max(1, _lines / 2);
+        }
+        else if (taken < Short)
+        {
+            // Slowly, or every second portion would be one that takes too long.
+            _lines = Math.Min(MostLines, _lines + (_lines / 8) + 1);
         }
     }
 

@@ -83,6 +83,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
             await CountLinesAsync(ct);
         }
 
+        await KeepCategoriesAsync(id, ct);
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
         var (wrong, first) = await FindWrongAsync(connection, id, options.SkipsInvalid, ct);
@@ -91,15 +92,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         var told = errors.First.Concat(first).OrderBy(error => error.Line).Take(ImportErrors.Most).ToList();
         await using var batch = connection.Batch();
         batch.Timeout = 0;
-        if (status is "applying")
-        {
-            batch.Then(
-                """
-                INSERT INTO product_import_categories
-                SELECT DISTINCT import_id, category_id FROM product_import_lines WHERE import_id = $1 AND category_id IS NOT NULL
-                """).With(id);
-        }
-
         batch.Then(
             $"""
             WITH found AS (
@@ -109,6 +101,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
                 WHERE l.import_id = $1 AND $2 = 'checked')
             UPDATE product_imports SET
                 status = $2, turn = CASE WHEN $2 = 'applying' THEN nextval('product_imports_turn') END,
+                known_to = (SELECT coalesce(max(id_key), 0) FROM products),
                 lines = lines + $3, invalid_lines = $4, errors = $5::jsonb,
                 created = found.waiting - found.known, updated = found.known,
                 finished_at = CASE WHEN $2 <> 'applying' THEN now() END
@@ -120,6 +113,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         if (status is not "applying")
         {
             batch.Then("DELETE FROM product_import_lines WHERE import_id = $1").With(id);
+            batch.Then("DELETE FROM product_import_categories WHERE import_id = $1").With(id);
         }
 
         ProductImport? import = null;
@@ -134,7 +128,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
 
         if (import is null)
         {
-            // Before the commit, or categories would be kept for it forever.
             throw GivenUp();
         }
 
@@ -163,11 +156,18 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
 
     /// <summary>Applies some of what waits.</summary>
     /// <param name="portion">So many lines at most. A quarter as many products that exist are locked at once.</param>
+    /// <param name="until">Nothing more when this import has ended; null for whatever waits.</param>
     /// <returns>The import that it belongs to, 0 if somebody else is at it, or null if nothing waits.</returns>
-    public async Task<long?> ApplyAsync(int portion, CancellationToken ct)
+    public async Task<long?> ApplyAsync(int portion, long? until, CancellationToken ct)
     {
         await using var batch = database.Batch();
-        batch.Then("SELECT apply_import_lines($1)").With(portion);
+        // Less than anybody waits for what it holds. A single line cannot be divided.
+        batch.Then("SELECT set_config('statement_timeout', $1, true)").With(portion > 1 ? "3s" : "15s");
+        batch.Then(
+            """
+            SELECT apply_import_lines($1)
+            WHERE $2 IS NULL OR EXISTS (SELECT FROM product_imports WHERE id_key = $2 AND status = 'applying')
+            """).With(portion).With(until);
         if (changes is not null)
         {
             return await changes.RunAsync(batch, ReadAppliedAsync, ct);
@@ -176,7 +176,11 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         await using var reader = await batch.ReadAsync(ct);
         return await ReadAppliedAsync(reader);
 
-        async Task<long?> ReadAppliedAsync(NpgsqlDataReader reader) => await reader.ReadAsync(ct) ? reader.GetInt64(0) : null;
+        async Task<long?> ReadAppliedAsync(NpgsqlDataReader reader)
+        {
+            await reader.NextResultAsync(ct);
+            return await reader.ReadAsync(ct) ? reader.GetInt64(0) : null;
+        }
     }
 
     /// <summary>Adds up what many portions have left in product_counts.</summary>
@@ -186,6 +190,13 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         await command.ChangeAsync(ct);
     }
 
+    public Task<Page<ProductImport>> ListAsync(ImportListQuery query, CancellationToken ct)
+    {
+        var list = new ListStatement(Columns, "product_imports");
+        return (query.Status is { } status ? list.Where("status = {0}", status) : list)
+            .ReadAsync(database, query, Read, import => import.IdKey, ct);
+    }
+
     public async Task<ProductImport?> FindAsync(long id, CancellationToken ct)
     {
         await using var command = database.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
@@ -193,11 +204,38 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     }
 
     /// <summary>Adds what ends some imports, and lets go of the categories that they keep.</summary>
-    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which) => batch.Then(
-        $"""
-        WITH ended AS (UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which} RETURNING id_key)
-        DELETE FROM product_import_categories WHERE import_id IN (SELECT id_key FROM ended)
-        """);
+    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which)
+    {
+        var end = batch.Then($"UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which}");
+        // Apart: what was noted while that waited for the import is to be seen.
+        batch.Then(
+            """
+            DELETE FROM product_import_categories c USING product_imports i
+            WHERE i.id_key = c.import_id AND i.status NOT IN ('receiving', 'applying')
+            """);
+        return end;
+    }
+
+    // Those that are there now stay until it is known what becomes of the import. The note is committed at once: a lock until then would
+    // keep them from being renamed for as long as the decision takes.
+    private async Task KeepCategoriesAsync(long id, CancellationToken ct)
+    {
+        await using var batch = database.Batch();
+        batch.Timeout = 0;
+        batch.Then("SELECT set_config('statement_timeout', '0', true)");
+        // Whoever ends it waits, and finds what is noted.
+        batch.Then("UPDATE product_imports SET received_at = now() WHERE id_key = $1 AND status = 'receiving'").With(id);
+        batch.Then(
+            """
+            INSERT INTO product_import_categories
+            SELECT $1, id_key FROM (
+                SELECT id_key FROM categories
+                WHERE id_key IN (SELECT category_id FROM product_import_lines WHERE import_id = $1)
+                    AND EXISTS (SELECT FROM product_imports WHERE id_key = $1 AND status = 'receiving')
+                ORDER BY id_key FOR KEY SHARE) AS named
+            """).With(id);
+        await batch.ChangeAsync(ct);
+    }
 
     private static async Task<(long Count, List<LineError> First)> FindWrongAsync(
         NpgsqlConnection connection, long id, bool leaveOut, CancellationToken ct)
@@ -206,14 +244,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         // A large file takes longer than a request may.
         batch.Timeout = 0;
         batch.Then("SET LOCAL statement_timeout = 0");
-        // Those that are there now stay until it is known what becomes of the import.
-        batch.Then(
-            """
-            WITH kept AS (
-                SELECT FROM categories WHERE id_key IN (SELECT category_id FROM product_import_lines WHERE import_id = $1)
-                ORDER BY id_key FOR KEY SHARE)
-            SELECT count(*) FROM kept
-            """).With(id);
         batch.Then(
             """
             WITH wrong AS MATERIALIZED (SELECT line, field, message FROM wrong_import_lines($1)),
@@ -223,7 +253,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
             .With(id).With(leaveOut).With(ImportErrors.Most);
         var (count, first) = (0L, new List<LineError>());
         await using var reader = await batch.ReadAsync(ct);
-        await reader.NextResultAsync(ct);
         while (await reader.ReadAsync(ct))
         {
             first.Add(new LineError { Line = reader.GetInt64(0), Field = reader.GetString(1), Message = reader.GetString(2) });

@@ -69,8 +69,14 @@ public sealed partial class ProductImports(
         catch (Exception away) when (DatabaseFailure.Read(away) is { } failure)
         {
             Log.Failed(logger, failure.Message);
-            return IntervalAfterFailure;
         }
+        catch (Exception fault) when (!ct.IsCancellationRequested)
+        {
+            // Whatever it is, nobody would apply an import any more if it ended the loop.
+            Log.Failed(logger, fault);
+        }
+
+        return IntervalAfterFailure;
     }
 
     private static partial class Log
@@ -78,6 +84,9 @@ public sealed partial class ProductImports(
         [LoggerMessage(
             LogLevel.Warning, "Imports of products could not be applied or forgotten; the next attempt follows in 15 seconds: {Reason}")]
         public static partial void Failed(ILogger logger, string reason);
+
+        [LoggerMessage(LogLevel.Error, "Imports of products could not be applied or forgotten; the next attempt follows in 15 seconds")]
+        public static partial void Failed(ILogger logger, Exception fault);
 
         [LoggerMessage(LogLevel.Warning, "An import of products does not go on, and is tried again: {Reason}")]
         public static partial void HeldUp(ILogger logger, string reason);

@@ -37,6 +37,7 @@ public static class Operations
         ["PatchProduct"] = async given => Patch($"/products/{(await given.ProductAsync()).Id()}", new { stock_change = 3 }),
         ["DeleteProduct"] = async given => Delete($"/products/{(await given.ProductAsync()).Id()}"),
         ["ImportProducts"] = _ => Task.FromResult(ImportOf(Given.Unique("Lamp"))),
+        ["ListProductImports"] = _ => Get("/products/imports?status=completed&limit=10"),
         ["GetProductImport"] = async given => await Get($"/products/imports/{await ImportAsync(given)}"),
         ["EndProductImport"] = async given => new Example("DELETE", $"/products/imports/{await ImportAsync(given)}", null, 200),
         ["ExportProducts"] = async given => await Get($"/products/export?category_id={(await given.CategoryAsync()).Id()}"),

@@ -43,18 +43,48 @@ public sealed class ImportCommandTests(OperatedDatabase operated) : IClassFixtur
     [Fact]
     public async Task What_was_interrupted_is_finished_when_asked()
     {
-        await operated.ExecuteAsync(
-            "INSERT INTO product_imports (status, caller, skips_invalid, dry_run, lines) VALUES ('applying', 'api-key', false, false, 2)",
-            """
-            INSERT INTO product_import_lines (import_id, line, has_description, has_category, price, stock, sku, name)
-            SELECT max(id_key), n, false, false, 150, 1, 'LEFT-' || n, 'Left' FROM product_imports, generate_series(2, 3) AS n GROUP BY n
-            """);
+        await AddWaitingAsync("LEFT");
 
         var (code, output) = await operated.RunAsync("import", "--resume");
 
         Assert.True(code == 0, output);
         Assert.Contains("completed", output, StringComparison.Ordinal);
         Assert.Equal(2, await operated.Database.ValueAsync<long>("SELECT count(*) FROM products WHERE sku LIKE 'LEFT-%'"));
+    }
+
+    [Fact]
+    public async Task What_others_have_sent_later_is_left_to_the_shop()
+    {
+        await WriteAsync("refused.csv", "sku,name,price,stock\nMINE-1,A,0,1\n");
+        await WriteAsync("mine.csv", "sku,name,price,stock\nMINE-1,A,1,1\n");
+        // Behind all that have a turn.
+        await AddWaitingAsync("LATER");
+
+        var refused = await operated.RunAsync("import", "refused.csv");
+        var tried = await operated.RunAsync("import", "mine.csv", "--dry-run");
+        var mine = await operated.RunAsync("import", "mine.csv");
+
+        Assert.Equal((1, 0, 0), (refused.Code, tried.Code, mine.Code));
+        Assert.Contains("completed, 1 lines, 0 invalid, 1 created", mine.Output, StringComparison.Ordinal);
+        const string Others = "SELECT count(*) FROM products WHERE sku LIKE 'LATER-%'";
+        Assert.Equal(0, await operated.Database.ValueAsync<long>(Others));
+
+        await operated.RunAsync("import", "--resume");
+        Assert.Equal(2, await operated.Database.ValueAsync<long>(Others));
+    }
+
+    [Fact]
+    public async Task What_was_found_right_before_goes_first()
+    {
+        await WriteAsync("second.csv", "sku,name\nFIRST-2,Second\n");
+        await operated.ExecuteAsync("INSERT INTO products (sku, name, price, stock) VALUES ('FIRST-2', 'There', 100, 1)");
+        await AddWaitingAsync("FIRST", turn: "nextval('product_imports_turn')");
+
+        var (code, output) = await operated.RunAsync("import", "second.csv");
+
+        Assert.True(code == 0, output);
+        Assert.Equal("Second, Left", await operated.Database.ValueAsync<string>(
+            "SELECT string_agg(name, ', ' ORDER BY sku) FROM products WHERE sku LIKE 'FIRST-%'"));
     }
 
     [Fact]
@@ -90,6 +120,16 @@ public sealed class ImportCommandTests(OperatedDatabase operated) : IClassFixtur
         Assert.Contains("nowhere.csv cannot be read", missing.Output, StringComparison.Ordinal);
         Assert.Contains("folder.csv cannot be written", nowhere.Output, StringComparison.Ordinal);
     }
+
+    // Two new products.
+    private Task AddWaitingAsync(string prefix, string turn = "NULL") => operated.ExecuteAsync(
+        $"""
+        WITH import AS (
+            INSERT INTO product_imports (status, turn, caller, skips_invalid, dry_run, lines)
+            VALUES ('applying', {turn}, 'api-key', false, false, 2) RETURNING id_key)
+        INSERT INTO product_import_lines (import_id, line, has_description, has_category, price, stock, sku, name)
+        SELECT id_key, n, false, false, 150, 1, '{prefix}-' || n, 'Left' FROM import, generate_series(2, 3) AS n
+        """);
 
     private string PathOf(string name) => Path.Combine(operated.Folder, name);
 

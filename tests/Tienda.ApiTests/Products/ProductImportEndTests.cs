@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Tienda.Data;
 using Tienda.Hosting;
@@ -129,15 +131,59 @@ public sealed class ProductImportEndTests(ShopApp shop)
     [Fact]
     public async Task A_portion_that_takes_longer_than_a_statement_may_is_applied_in_smaller_ones()
     {
-        await using var database = await WaitingImportAsync(lines: 40);
+        await using var database = await WaitingImportAsync(lines: 1100);
         await database.ExecuteAsync(
-            "CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$",
-            "CREATE TRIGGER take_time BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION take_time()");
-        await using var hasty = NpgsqlDataSource.Create($"{database.ConnectionString};Options=-c statement_timeout=400ms");
+            """
+            CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_sleep(60) FROM added HAVING count(*) > 600;
+                RETURN NULL;
+            END $$
+            """,
+            "CREATE TRIGGER take_time AFTER INSERT ON products REFERENCING NEW TABLE AS added EXECUTE FUNCTION take_time()");
 
-        await new ProductFiles(new ProductImportStore(hasty, null), TimeProvider.System).ApplyAsync(null, _ => { }, Ct);
+        await new ProductFiles(new ProductImportStore(database, null), TimeProvider.System)
+            .ApplyAsync(null, _ => { }, Ct).WaitAsync(TimeSpan.FromSeconds(50), Ct);
 
-        Assert.Equal("completed 40", await database.ValueAsync<string>("SELECT status || ' ' || created FROM product_imports"));
+        Assert.Equal("completed 1100", await database.ValueAsync<string>("SELECT status || ' ' || created FROM product_imports"));
+    }
+
+    [Fact]
+    public async Task Portions_are_halved_when_they_take_long_and_grow_again()
+    {
+        await using var database = await WaitingImportAsync(lines: 2300);
+        var (portions, applied) = (new List<long>(), 1L);
+
+        await new ProductFiles(new ProductImportStore(database, null), new TimedCalls(1.2, 1.2, 0.7, 0.2, 0.2)).ApplyAsync(
+            async _ =>
+            {
+                var now = await database.ValueAsync<long>("SELECT applied_to FROM product_imports");
+                portions.Add(now - applied);
+                applied = now;
+            },
+            _ => { }, Ct);
+
+        // And the one that notes the end.
+        Assert.Equal([1000, 500, 250, 250, 282, 18, 0], portions);
+    }
+
+    [Fact]
+    public async Task Whatever_goes_wrong_another_attempt_follows()
+    {
+        var gone = NpgsqlDataSource.Create("Host=/nowhere");
+        await gone.DisposeAsync();
+        using var lifetime = new Started();
+        var log = new CountedFaults();
+        using var imports = new ProductImports(
+            new ProductFiles(new ProductImportStore(gone, null), TimeProvider.System), new ImportUpkeepStore(gone), lifetime, log);
+        await imports.StartAsync(Ct);
+
+        imports.Begin();
+        await Eventually.HoldsAsync(() => Task.FromResult(log.Count == 2));
+        imports.Begin();
+        await Eventually.HoldsAsync(() => Task.FromResult(log.Count == 4));
+
+        await imports.StopAsync(Ct);
+        Assert.True(imports.ExecuteTask!.IsCompletedSuccessfully);
     }
 
     [Fact]
@@ -176,6 +222,55 @@ public sealed class ProductImportEndTests(ShopApp shop)
             SELECT id_key, n + 1, false, false, 150, 1, 'L-' || n, 'Lamp' FROM product_imports, generate_series(1, {lines}) AS n
             """);
         return database;
+    }
+
+    /// <summary>A clock by which each call takes as long as is said, the others as long as the last one.</summary>
+    private sealed class TimedCalls(params double[] seconds) : TimeProvider
+    {
+        private int _asked;
+        private long _now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp()
+        {
+            if (_asked++ % 2 == 1)
+            {
+                _now += (long)(TimestampFrequency * seconds[Math.Min(_asked / 2, seconds.Length) - 1]);
+            }
+
+            return _now;
+        }
+    }
+
+    private sealed class Started : IHostApplicationLifetime, IDisposable
+    {
+        private readonly CancellationTokenSource _stopping = new();
+
+        public CancellationToken ApplicationStarted => new(true);
+
+        public CancellationToken ApplicationStopping => _stopping.Token;
+
+        public CancellationToken ApplicationStopped => _stopping.Token;
+
+        public void StopApplication() => _stopping.Cancel();
+
+        public void Dispose() => _stopping.Dispose();
+    }
+
+    private sealed class CountedFaults : ILogger<ProductImports>
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Interlocked.Increment(ref _count);
     }
 
     private sealed class ShortPauses : TimeProvider

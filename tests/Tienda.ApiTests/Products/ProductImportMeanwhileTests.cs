@@ -82,6 +82,64 @@ public sealed class ProductImportMeanwhileTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task Ids_that_an_import_gives_to_its_own_products_are_not_those_that_later_lines_name()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Database.ExecuteAsync("ALTER TABLE products ALTER COLUMN id_key RESTART WITH 101");
+
+        var import = await own.Http.ImportedAsync(OfAnotherShop(2000));
+
+        Assert.Equal((2000, 0, 0), ((int)import["created"]!, (int)import["updated"]!, (int)import["invalid_lines"]!));
+        Assert.Equal(2000, await own.Database.ValueAsync<long>("SELECT count(DISTINCT name) FROM products"));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("named")]
+    public async Task A_product_that_comes_after_the_decision_is_not_the_one_that_a_line_names_by_its_id(string? sku)
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        JsonNode import, product;
+        await using (await own.HoldAsync(Turn))
+        {
+            import = await own.Http.ImportAsync(OfAnotherShop(3)).ShouldBeAsync(202);
+            product = await own.Http.PostAsync("/products", new { name = "By hand", sku, price = 5, stock = 7 }).ShouldBeAsync(201);
+        }
+
+        import = await own.Http.FinishedAsync(import);
+
+        Assert.Equal((3, 0, 0), ((int)import["created"]!, (int)import["updated"]!, (int)import["invalid_lines"]!));
+        Assert.Equal("By hand", (string)(await own.Http.GetJsonAsync($"/products/{product.Id()}"))["name"]!);
+        Assert.Equal(4, (await own.Http.GetJsonAsync("/products")).AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Neither_are_they_in_one_that_the_version_before_has_decided()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Given.ProductAsync();
+        // It has come to its second line.
+        await own.Database.ExecuteAsync(
+            """
+            INSERT INTO product_imports (status, caller, skips_invalid, dry_run, lines, received_at, applied_to)
+            VALUES ('applying', 'api-key', false, false, 3, now(), 2)
+            """,
+            "INSERT INTO products (name, price, stock) VALUES ('Lamp 1', 150, 1)",
+            """
+            INSERT INTO product_import_lines (import_id, line, has_description, has_category, product_id, price, stock, name)
+            SELECT id_key, n + 2, false, false, n, 150, 1, 'Lamp ' || n + 1 FROM product_imports, generate_series(1, 3) AS n
+            """);
+
+        await own.Http.ImportedAsync("name,price,stock\nLast,1,1\n");
+
+        Assert.Equal(
+            "completed 2 1", await own.Database.ValueAsync<string>("SELECT concat_ws(' ', status, created, updated) FROM product_imports WHERE lines = 3"));
+        Assert.Equal(
+            ["Lamp 1", "Lamp 2", "Lamp 3", "Lamp 4", "Last"],
+            (await own.Http.GetJsonAsync("/products")).AsArray().Select(p => (string)p!["name"]!).Order());
+    }
+
+    [Fact]
     public async Task A_line_that_says_a_part_of_a_product_without_sku_that_was_deleted_is_told_by_its_id()
     {
         await using var own = await OwnShop.OpenAsync(shop);
@@ -119,6 +177,59 @@ public sealed class ProductImportMeanwhileTests(ShopApp shop)
         await own.Http.DeleteAsync($"/categories/{kept.Id()}", Ct).ShouldBeAsync(204);
     }
 
+    [Theory]
+    [InlineData("", 202, 409)]
+    [InlineData("?dry_run=true", 200, 204)]
+    [InlineData("B,0,1,\n", 422, 204)]
+    public async Task Categories_can_be_renamed_while_an_import_that_names_them_is_decided_and_not_deleted(string rest, int answer, int deleted)
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Database.ExecuteAsync(
+            "ALTER FUNCTION wrong_import_lines RENAME TO lines_found_wrong",
+            """
+            CREATE FUNCTION wrong_import_lines(import bigint) RETURNS TABLE (line bigint, field text, message text) LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_advisory_xact_lock_shared(77);
+                RETURN QUERY SELECT * FROM lines_found_wrong(import);
+            END $$
+            """);
+        var category = await own.Given.CategoryAsync();
+        var path = $"/categories/{category.Id()}";
+        await using var turn = await own.HoldAsync(Turn);
+        Task<HttpResponseMessage> sending;
+        await using (await own.HoldAsync("SELECT pg_advisory_xact_lock(77)"))
+        {
+            var (lines, query) = rest.StartsWith('?') ? ("", rest) : (rest, "");
+            sending = own.Http.ImportAsync($"name,price,stock,category_id\nA,1,1,{category.Id()}\n{lines}", query: query);
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 1);
+
+            await own.Http.PatchAsync(path, new { name = Given.Unique("Renamed") }).ShouldBeAsync(200);
+            await own.Http.DeleteAsync(path, Ct).ShouldBeAsync(409);
+        }
+
+        await sending.ShouldBeAsync(answer);
+        await own.Http.DeleteAsync(path, Ct).ShouldBeAsync(deleted);
+    }
+
+    [Fact]
+    public async Task One_that_is_ended_while_it_is_decided_keeps_no_category()
+    {
+        await using var own = await OwnShop.OpenAsync(shop);
+        var category = await own.Given.CategoryAsync();
+        Task<HttpResponseMessage> sending, ending;
+        await using (var held = await own.HoldAsync($"SELECT FROM categories WHERE id_key = {category.Id()} FOR UPDATE"))
+        {
+            sending = own.Http.ImportAsync($"name,price,stock,category_id\nA,1,1,{category.Id()}\n");
+            await held.WaitedForAsync(1);
+            var import = await own.Database.ValueAsync<long>("SELECT id_key FROM product_imports");
+            ending = own.Http.DeleteAsync($"/products/imports/{import}", Ct);
+            await Eventually.HoldsAsync(async () => await own.Database.WaitingAsync() == 2);
+        }
+
+        await ending.ShouldBeAsync(200);
+        await sending.ShouldBeAsync(503);
+        await own.Http.DeleteAsync($"/categories/{category.Id()}", Ct).ShouldBeAsync(204);
+    }
+
     [Fact]
     public async Task Whoever_is_at_the_statistics_already_costs_the_sender_nothing()
     {
@@ -130,6 +241,10 @@ public sealed class ProductImportMeanwhileTests(ShopApp shop)
 
         Assert.Equal(6000, (int)import["created"]!);
     }
+
+    // Whose ids are other products here, or none.
+    private static string OfAnotherShop(int products) => "id_key,name,price,stock\n" + string.Concat(
+        Enumerable.Range(1, products).Select(i => $"{i},Lamp {i},1,1\n"));
 
     private static Task IsReceivingAsync(OwnShop own) => Eventually.HoldsAsync(async () =>
         await own.Database.ValueAsync<long>("SELECT count(*) FROM product_imports WHERE status = 'receiving'") == 1);

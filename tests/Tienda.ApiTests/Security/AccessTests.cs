@@ -18,8 +18,8 @@ public sealed class AccessTests(ShopApp shop)
     private static readonly string[] ForAdministrators =
     [
         "CreateProduct", "PutProduct", "PatchProduct", "DeleteProduct", "CreateCategory", "PutCategory", "PatchCategory", "DeleteCategory",
-        "ListClients", "VoidBill", "ListOrderEvents", "ImportProducts", "GetProductImport", "EndProductImport", "ExportProducts", "ExportOrders",
-        "EditProducts", "ListProductHistory",
+        "ListClients", "VoidBill", "ListOrderEvents", "ImportProducts", "ListProductImports", "GetProductImport", "EndProductImport", "ExportProducts",
+        "ExportOrders", "EditProducts", "ListProductHistory",
     ];
 
     // Another client's list is empty or has only that client's own.

@@ -35,6 +35,7 @@ def run(options: Options) -> Report:
         noise = send(processes, rig.bare(), users=users, seconds=seconds, report=options.results / "noise.html", file=NOISE)
     _tell(report, visit, noise, sampler)
     _judge(report, visit, sampler, users)
+    report.target("bare_errors", "failed requests of bare Kestrel", noise.failures, "=", 0, "", CORRECT)
     report.target("books", "units that the books lost or made (I1)", oversold, "=", 0, "", CORRECT)
     report.target("flash_sold", f"flash sale of {stock:,} items, sold", sale.sold, "=", stock, "", CORRECT)
     report.target("flash_left", "flash sale, left in stock", sale.left, "=", 0, "", CORRECT)

@@ -28,7 +28,7 @@ app.Run();
 internal sealed record Answer(int Status, Dictionary<string, string> Headers, byte[] Body)
 {
     // Kestrel writes these itself.
-    private static readonly string[] Own = ["Date", "Content-Length"];
+    private static readonly string[] Own = ["Date", "Content-Length", "Transfer-Encoding"];
 
     public static Answer Read(string file)
     {

@@ -137,7 +137,7 @@ def _tell(report: Report, orders: _Orders) -> None:
     report.table(["one client alone: ms", "median (range)"], [[titles[name], str(series)] for name, series in alone.items()])
     pairs = zip(orders.milliseconds["statement"], orders.milliseconds["empty"], strict=True)
     both = Series.of([statement + empty for statement, empty in pairs])
-    for spread, bound, floor in (("uniform", 4, 1.5), ("hot", 20, 10)):
+    for spread, bound, floor in (("uniform", 4, 1.5), ("hot", 20, 8)):
         ratio = rates[f"tienda-{spread}"].over(rates[f"pgbench-{spread}"])
         report.target(f"{spread}_ratio", f"orders, {spread}", ratio, "≥", bound, "× pgbench", RATIO, floor=floor)
     lone = alone["alone"].over(both)

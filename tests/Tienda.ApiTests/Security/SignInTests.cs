@@ -176,6 +176,18 @@ public sealed class SignInTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task Two_devices_sign_in_at_once_while_the_hash_is_replaced()
+    {
+        var client = await shop.Given.ClientAsync();
+        var (app, http) = await ShopApp.OpenShopAsync(shop.Postgres.Server("shop"), s => s with { PasswordIterations = 100_000 });
+        await using var running = app;
+        using var admin = http;
+
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ =>
+            http.PostAsync("/auth/token", new { email = (string)client["email"]!, password = Given.Password }).ShouldBeAsync(200)));
+    }
+
+    [Fact]
     public async Task More_sign_ins_than_the_queue_holds_are_told_to_come_back()
     {
         var (app, http) = await ShopApp.OpenShopAsync(

@@ -16,7 +16,7 @@ public static class EndpointConventions
     /// <summary>A write without a body that takes no If-Match: 422.</summary>
     public static RouteHandlerBuilder Unconditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(422));
 
-    /// <summary>The round trips to PostgreSQL that a request may take; a test holds an example of each endpoint to it. One if undeclared.</summary>
+    /// <summary>The most round trips to PostgreSQL; a test holds an example of each endpoint to it. One if undeclared.</summary>
     public static RouteHandlerBuilder RoundTrips(this RouteHandlerBuilder endpoint, int most) =>
         endpoint.WithMetadata(new RoundTripBudget(most));
 }

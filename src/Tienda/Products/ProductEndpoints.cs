@@ -42,8 +42,9 @@ public static class ProductEndpoints
 
     /// <summary>Count products by category, price, stock and rating</summary>
     /// <remarks>
-    /// Of the products that the list with the same filters has. A count is exact up to 10000 and "10000+" beyond. Of a search, or of a price
-    /// range that cuts through one of the answered ranges, it is the least that there are, as in "250+", if more than 20000 products match.
+    /// Of the products that the list with the same filters has. A count is exact up to 10000 and "10000+" beyond. Of a search, or of a
+    /// price range that cuts through one of the answered ranges, it is the least that there are, as in "250+", if more than 20000 products
+    /// match.
     /// </remarks>
     public static async Task<Ok<ProductFacets>> CountByKind(
         [AsParameters] ProductFilterQuery query, ClaimsPrincipal caller, ProductFacetStore store, CacheFill fill, CancellationToken ct) =>

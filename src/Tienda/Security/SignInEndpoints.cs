@@ -36,7 +36,7 @@ public static class SignInEndpoints
         var wasWrong = false;
         try
         {
-            // Twice, since another sign-in with the same password may meanwhile have put a stronger hash in the place of the one that was read.
+            // Twice, since another sign-in with the same password may have put a stronger hash in the place of the one that was read.
             for (var attempt = 1; attempt <= 2; attempt++)
             {
                 var account = await sessions.FindAccountAsync(request.Email!, ct);

@@ -44,11 +44,10 @@ public sealed partial class TiendaProgram : IAsyncDisposable
     /// <summary>Waits for the banner and answers an administrator's client for the address in it.</summary>
     public async Task<HttpClient> OpenAsync()
     {
-        var ended = _process.WaitForExitAsync();
-        if (await Task.WhenAny(_url.Task, ended).WaitAsync(Patience) == ended)
-        {
-            Assert.Fail($"The program ended with {_process.ExitCode}:\n{Output}");
-        }
+        var (ended, late) = (_process.WaitForExitAsync(), Task.Delay(Patience));
+        var first = await Task.WhenAny(_url.Task, ended, late);
+        Assert.False(first == ended, $"The program has ended:\n{Output}");
+        Assert.False(first == late, $"The program is not open after {Patience}:\n{Output}");
 
         return ShopApp.AsAdministrator(new HttpClient { BaseAddress = await _url.Task });
     }

@@ -26,6 +26,7 @@ public sealed record ListOrder(string Sql, Func<Cursor, bool> Accepts, Action<Li
     /// <summary>By an expression, then by id in the same direction, so that one index serves both.</summary>
     /// <param name="expression">The SQL expression that an index has.</param>
     /// <param name="parse">Reads the cursor's key back as the expression's type.</param>
+    /// <param name="idColumn">The id's name, where the bare one would not say which.</param>
     public static ListOrder By<TKey>(string expression, bool descending, TryParseKey<TKey> parse, string idColumn = "id_key")
     {
         var (direction, beyond) = descending ? ("DESC", "<") : ("ASC", ">");

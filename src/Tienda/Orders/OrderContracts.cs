@@ -174,8 +174,20 @@ public sealed class NeedsItemsAttribute() : ValidationAttribute("needs items")
             : ValidationResult.Success;
 }
 
+/// <summary>What keeps a list or a file to some orders.</summary>
+internal interface IOrderFilter
+{
+    long? Status { get; }
+
+    long? ClientId { get; }
+
+    Moment? From { get; }
+
+    Moment? To { get; }
+}
+
 /// <summary>Filters of the order list.</summary>
-public sealed record OrderQuery : ListQuery
+public sealed record OrderQuery : ListQuery, IOrderFilter
 {
     /// <summary>Whether they are listed in the order of time: in that by id, those of today would lie behind all others.</summary>
     internal bool IsOfATime => From is not null || To is not null;
@@ -195,7 +207,7 @@ public sealed record OrderQuery : ListQuery
 }
 
 /// <summary>Filters of an export: those of the order list.</summary>
-public sealed record OrderExportQuery
+public sealed record OrderExportQuery : IOrderFilter
 {
     /// <summary>Only orders in this state: 1 PENDING, 2 IN_PROGRESS, 3 DELIVERED, 4 CANCELED.</summary>
     [Whole(1, 4)]

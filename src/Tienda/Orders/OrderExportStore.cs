@@ -9,11 +9,7 @@ public sealed class OrderExportStore(NpgsqlDataSource database)
 {
     public Task<RowExport> ReadAsync(OrderExportQuery query, FileFormat format, CancellationToken ct) => RowExport.BeginAsync(
         database,
-        new ListStatement("", "orders o", "o.id_key")
-            .WhereIf("o.status = {0}", (short?)query.Status)
-            .WhereIf("o.client_id = {0}", query.ClientId)
-            .WhereIf("o.date >= {0}", query.From?.Utc)
-            .WhereIf("o.date < {0}", query.To?.Utc),
+        OrderStore.Selected("", query),
         format,
         from =>
             $"""

@@ -20,30 +20,37 @@ public sealed class OrderStore(NpgsqlDataSource database, CacheChanges changes)
     /// <summary>What <see cref="ReadEvent"/> reads, of order_events e.</summary>
     public const string EventColumns = "e.id_key, e.order_id, e.date, e.caller, e.event, e.details::text";
 
-    private static readonly ListOrder ByTime = ListOrder.By<DateTime>("o.date", false, ListOrder.TryParseTime, "o.id_key");
+    private static readonly (string Sort, ListOrder Order, Func<Order, string> Key) ById = (
+        Cursor.ById, ListOrder.ById("o.id_key"), _ => "");
+
+    private static readonly (string Sort, ListOrder Order, Func<Order, string> Key) ByTime = (
+        "date", ListOrder.By<DateTime>("o.date", false, ListOrder.TryParseTime, "o.id_key"), order => ListOrder.KeyOf(order.Date));
 
     /// <summary>Whether the query's cursor belongs to its order.</summary>
     public static bool CanContinue(OrderQuery query) =>
         query.After is not { } after
-        || (after.Sort == (query.IsOfATime ? "date" : Cursor.ById) && (!query.IsOfATime || ByTime.Accepts(after)));
+        || (query.IsOfATime ? ByTime : ById) is var (sort, order, _) && after.Sort == sort && order.Accepts(after);
+
+    /// <summary>The list of the orders that a filter leaves.</summary>
+    /// <param name="columns">What stands between SELECT and FROM, of orders o.</param>
+    internal static ListStatement Selected(string columns, IOrderFilter filter) =>
+        new ListStatement(columns, "orders o", "o.id_key")
+            .WhereIf("o.status = {0}", (short?)filter.Status)
+            .WhereIf("o.client_id = {0}", filter.ClientId)
+            .WhereIf("o.date >= {0}", filter.From?.Utc)
+            .WhereIf("o.date < {0}", filter.To?.Utc);
 
     public Task<Page<Order>> ListAsync(long? confinedTo, OrderQuery query, CancellationToken ct)
     {
-        var list = new ListStatement(Columns, "orders o", "o.id_key")
-            .WhereIf("o.client_id = {0}", confinedTo)
-            .WhereIf("o.status = {0}", (short?)query.Status)
-            .WhereIf("o.client_id = {0}", query.ClientId)
-            .WhereIf("o.date >= {0}", query.From?.Utc)
-            .WhereIf("o.date < {0}", query.To?.Utc);
+        var list = Selected(Columns, query).WhereIf("o.client_id = {0}", confinedTo);
         if (query.IsOfATime || query.Status is not null)
         {
             // A time is an hour or ten years; few orders wait, and most are delivered.
             list.PlannedByValues();
         }
 
-        return query.IsOfATime
-            ? list.ReadAsync(database, query, ByTime, Read, o => new Cursor(o.IdKey, "date", ListOrder.KeyOf(o.Date)), ct)
-            : list.ReadAsync(database, query, Read, order => order.IdKey, ct);
+        var (sort, order, key) = query.IsOfATime ? ByTime : ById;
+        return list.ReadAsync(database, query, order, Read, o => new Cursor(o.IdKey, sort, key(o)), ct);
     }
 
     /// <summary>The orders of one client, or null if there is no such client.</summary>

@@ -11,7 +11,7 @@ public sealed class RatioTests
 
     [Theory]
     [MemberData(nameof(Benchmarks))]
-    public async Task Beside_its_peer_the_shop_is_not_slower_than_its_floor(string benchmark)
+    public async Task A_short_run_meets_what_does_not_depend_on_the_machine(string benchmark)
     {
         using var bench = new BenchRun();
 

@@ -5,7 +5,7 @@ namespace Tienda.ApiTests.Hosting;
 /// <summary>Runs programs that judge what is in the repository.</summary>
 public static class Shell
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan UsualPatience = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs a command line of /bin/sh, which has to succeed, and answers what it printed.</summary>
     public static async Task<string> RunAsync(string folder, string commands)
@@ -15,7 +15,8 @@ public static class Shell
         return output;
     }
 
-    public static async Task<(int Code, string Output, string Errors)> TryAsync(string folder, string commands)
+    /// <summary>Runs a command line of /bin/sh. Whoever takes longer than patience lasts is ended with all its processes.</summary>
+    public static async Task<(int Code, string Output, string Errors)> TryAsync(string folder, string commands, TimeSpan? patience = null)
     {
         // Into files: what a build leaves running would hold a pipe open.
         var results = Directory.CreateTempSubdirectory("tienda-run-").FullName;
@@ -23,7 +24,16 @@ public static class Shell
         {
             string[] words = ["-c", $"{{ {commands}\n}} >\"$0/output\" 2>\"$0/errors\" </dev/null", results];
             using var process = Process.Start(new ProcessStartInfo("/bin/sh", words) { WorkingDirectory = folder })!;
-            await process.WaitForExitAsync().WaitAsync(Patience);
+            try
+            {
+                await process.WaitForExitAsync().WaitAsync(patience ?? UsualPatience);
+            }
+            catch (TimeoutException)
+            {
+                process.Kill(entireProcessTree: true);
+                Assert.Fail($"{commands} has not ended within {patience ?? UsualPatience}:\n{await ReadAsync("errors")}{await ReadAsync("output")}");
+            }
+
             return (process.ExitCode, await ReadAsync("output"), await ReadAsync("errors"));
         }
         finally

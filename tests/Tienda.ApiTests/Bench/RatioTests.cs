@@ -5,13 +5,19 @@ namespace Tienda.ApiTests.Bench;
 [Collection(nameof(RatioTests))]
 public sealed class RatioTests
 {
-    public static TheoryData<string> Benchmarks => Environment.GetEnvironmentVariables()["TEST_LONG"] is "1"
-        ? ["cache --runs 1", "orders --runs 1", "reads --runs 1", "mix --runs 1", "load"]
-        : ["cache --runs 1", "orders --runs 1"];
-
     [Theory]
-    [MemberData(nameof(Benchmarks))]
-    public async Task A_short_run_meets_what_does_not_depend_on_the_machine(string benchmark)
+    [InlineData("cache --runs 1")]
+    [InlineData("orders --runs 1")]
+    public Task A_short_run_meets_what_does_not_depend_on_the_machine(string benchmark) => PassAsync(benchmark);
+
+    [Long]
+    [Theory]
+    [InlineData("reads --runs 1")]
+    [InlineData("mix --runs 1")]
+    [InlineData("load")]
+    public Task A_longer_one_does_so_too(string benchmark) => PassAsync(benchmark);
+
+    private static async Task PassAsync(string benchmark)
     {
         using var bench = new BenchRun();
 

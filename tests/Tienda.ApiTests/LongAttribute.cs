@@ -6,5 +6,8 @@ namespace Tienda.ApiTests;
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 public sealed class LongAttribute : Attribute, ITraitAttribute
 {
-    public IReadOnlyCollection<KeyValuePair<string, string>> GetTraits() => [new("Length", "Long")];
+    public const string Name = "Length";
+    public const string Value = "Long";
+
+    public IReadOnlyCollection<KeyValuePair<string, string>> GetTraits() => [new(Name, Value)];
 }

@@ -12,6 +12,7 @@ public sealed class BenchTests : IDisposable
 
     public void Dispose() => _bench.Dispose();
 
+    [Long]
     [Fact]
     public async Task A_short_run_leaves_its_reports_and_fails_by_whatever_target_it_misses()
     {

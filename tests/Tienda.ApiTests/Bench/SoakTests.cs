@@ -3,6 +3,7 @@ using Tienda.ApiTests.LoadTest;
 namespace Tienda.ApiTests.Bench;
 
 /// <summary>Three minutes of the soak that <c>./bench.sh soak</c> does for an hour, beside other tests.</summary>
+[Long]
 [Collection(nameof(OneLoadAtATime))]
 public sealed class SoakTests
 {

@@ -51,6 +51,7 @@ public sealed class RedisLevelTests(ShopApp shop)
         Assert.InRange((await client.GetDatabase().KeyTimeToLiveAsync("categories:list:skip:0:limit:100"))!.Value.TotalSeconds, 80, 88);
     }
 
+    [Long]
     [Fact]
     public async Task What_one_worker_has_read_the_others_need_not()
     {

@@ -119,6 +119,7 @@ public sealed class GuideFileTests(GuideShop guide) : IClassFixture<GuideShop>
         Assert.InRange(clients, 4 * RedisAddress.Connections, 5 * RedisAddress.Connections);
     }
 
+    [Long]
     [Fact]
     public async Task Four_workers_open_six_hundred_connections_and_whoever_finds_none_is_told_so_after_ten_seconds()
     {

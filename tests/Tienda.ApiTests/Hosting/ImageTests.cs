@@ -74,6 +74,7 @@ public sealed class ImageTests(ShopApp shop, ImageBuild image) : IClassFixture<I
             file => Assert.False(File.GetUnixFileMode(file).HasFlag(UnixFileMode.OtherWrite)));
     }
 
+    [Long]
     [Fact]
     public async Task A_self_contained_build_serves_with_workers_where_there_is_no_dotnet()
     {

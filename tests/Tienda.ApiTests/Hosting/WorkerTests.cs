@@ -169,6 +169,7 @@ public sealed partial class WorkerTests(ShopApp shop)
         Assert.Empty(busy.Losses);
     }
 
+    [Long]
     [Fact]
     public async Task They_go_one_at_a_time_each_after_a_number_of_requests_of_its_own()
     {

@@ -4,6 +4,7 @@ using Tienda.ApiTests.Data;
 namespace Tienda.ApiTests.Outages;
 
 /// <summary>Somebody sets the clock of the machine that the shop runs on. PostgreSQL and Redis run on other machines.</summary>
+[Long]
 [Collection(nameof(OutageTests))]
 public sealed class ClockTests
 {

@@ -60,6 +60,7 @@ public sealed class ProductSearchTests(ShopApp shop)
         Assert.Equal(200, (int)answer.StatusCode);
     }
 
+    [Long]
     [Fact]
     public async Task Search_takes_every_character()
     {

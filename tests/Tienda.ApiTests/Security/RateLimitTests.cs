@@ -198,6 +198,7 @@ public sealed class RateLimitTests(ShopApp shop)
         Assert.Equal(100, await workers.PassedAsync(1000, onKeptConnections));
     }
 
+    [Long]
     [Fact]
     public async Task Two_hosts_with_redis_let_a_hundred_to_a_hundred_and_ten_through_and_each_its_own_without()
     {

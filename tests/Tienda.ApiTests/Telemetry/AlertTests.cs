@@ -9,6 +9,7 @@ namespace Tienda.ApiTests.Telemetry;
 /// Everything that can go wrong does, once: a real Prometheus sees it with the real rules, its alerts fire, and end when it is over. And
 /// whatever the dashboard asks is answered.
 /// </summary>
+[Long]
 public sealed class AlertTests(WatchedShop watched) : IClassFixture<WatchedShop>
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;

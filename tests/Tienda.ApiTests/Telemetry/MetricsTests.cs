@@ -156,6 +156,7 @@ public sealed class MetricsTests(ShopApp shop, MeteredShop metered) : IClassFixt
         Assert.InRange(report.Sum("tienda_rate_limit_requests_total", "wrong-passwords", "allowed"), 10, 11);
     }
 
+    [Long]
     [Fact]
     public async Task Replaced_killed_and_stopped_workers_leave_what_they_have_counted()
     {

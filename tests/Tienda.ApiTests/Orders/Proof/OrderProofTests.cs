@@ -104,7 +104,7 @@ public sealed class OrderProofTests(ShopApp shop)
 
     [Theory]
     [InlineData(1)]
-    [InlineData(4)]
+    [InlineData(4, Traits = [LongAttribute.Name, LongAttribute.Value])]
     public async Task Crashes_of_workers_and_of_PostgreSQL_lose_and_double_no_order(int count)
     {
         const int Buyers = 16;

@@ -12,6 +12,7 @@ namespace Tienda.ApiTests.Caching;
 /// sold, which cached answers follow, the others are changed, after which they are read anew. Lags are between workers.
 /// <c>HAMMER_SECONDS</c> makes it longer; the file that <c>TEST_REPORT</c> names is told the lags.
 /// </summary>
+[Long]
 [CollectionDefinition(nameof(HammerTests), DisableParallelization = true)]
 [Collection(nameof(HammerTests))]
 public sealed class HammerTests(ShopApp shop)

@@ -64,6 +64,7 @@ public sealed class StoppingTests(ShopApp shop)
         Assert.Equal(0, await own.Program.ExitCodeAsync());
     }
 
+    [Long]
     [Fact]
     public async Task A_worker_that_makes_room_for_another_one_does_not_say_that_the_shop_ends()
     {

@@ -92,6 +92,7 @@ public sealed partial class WorkerTests(ShopApp shop)
     private static Task<long> ConnectionsOfAsync(SupervisedShop own, int worker) => own.Database.ValueAsync<long>(
         $"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE '%/{worker}'");
 
+    [Long]
     [Fact]
     public async Task A_worker_that_cannot_start_does_not_spin_and_a_reload_leaves_the_others_alone()
     {

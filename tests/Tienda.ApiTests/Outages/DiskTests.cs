@@ -3,6 +3,7 @@ using Npgsql;
 namespace Tienda.ApiTests.Outages;
 
 /// <summary>The disk of PostgreSQL is full, and after a while there is room again.</summary>
+[Long]
 [Collection(nameof(OutageTests))]
 public sealed class DiskTests(DiskShop shared) : IClassFixture<DiskShop>
 {

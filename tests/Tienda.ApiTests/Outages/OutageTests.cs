@@ -6,6 +6,7 @@ namespace Tienda.ApiTests.Outages;
 /// What the guide's users notice when something around the shop fails in the midst of their traffic. <c>OUTAGE_SECONDS</c> makes each
 /// outage longer.
 /// </summary>
+[Long]
 [CollectionDefinition(nameof(OutageTests), DisableParallelization = true)]
 [Collection(nameof(OutageTests))]
 public sealed class OutageTests(SharedOutageShop shared) : IClassFixture<SharedOutageShop>

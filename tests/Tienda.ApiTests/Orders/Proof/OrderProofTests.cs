@@ -18,7 +18,7 @@ public sealed class OrderProofTests(ShopApp shop)
 
     [Theory]
     [InlineData(1)]
-    [InlineData(4)]
+    [InlineData(4, Traits = [LongAttribute.Name, LongAttribute.Value])]
     public async Task Whatever_is_done_to_orders_in_whatever_sequence_the_shop_agrees_with_the_model(int count)
     {
         const int Stock = 12;
@@ -69,7 +69,7 @@ public sealed class OrderProofTests(ShopApp shop)
 
     [Theory]
     [InlineData(1)]
-    [InlineData(4)]
+    [InlineData(4, Traits = [LongAttribute.Name, LongAttribute.Value])]
     public async Task Sixty_four_buyers_of_three_hot_products_in_clashing_order_all_get_an_answer(int count)
     {
         const int Stock = 600;

@@ -21,7 +21,7 @@ public sealed class LongHistory(ShopApp shop) : IAsyncLifetime
         await PlanLog.BeginAsync(shop.Database, name);
         Own = await OwnShop.OpenAsync(server);
         Plans = new PlanLog(shop.Postgres);
-        // One client in ten orders is a reseller; one order in five hundred waits, one in ten was canceled, and one in fifty was noted a day late.
+        // One client in ten orders is a reseller; one order in a thousand waits, one in ten was canceled, and one in fifty was noted a day late.
         await using var fill = Own.Database.CreateCommand(
             $"""
             SET auto_explain.log_min_duration = -1;
@@ -35,7 +35,7 @@ public sealed class LongHistory(ShopApp shop) : IAsyncLifetime
             INSERT INTO orders (client_id, date, total, delivery_method, status)
             SELECT CASE WHEN n % 10 = 0 THEN 7 ELSE 1 + n % 20000 END,
                 '{Begin:O}'::timestamptz + (n - CASE WHEN n % 50 = 3 THEN 1440 ELSE 0 END) * interval '1 minute', 300, 1,
-                CASE WHEN n % 500 = 1 THEN 1 WHEN n % 10 = 2 THEN 4 ELSE 3 END
+                CASE WHEN n % 1000 = 1 THEN 1 WHEN n % 10 = 2 THEN 4 ELSE 3 END
             FROM generate_series(1, {Orders}) AS n;
             INSERT INTO order_details (order_id, product_id, price, quantity)
             SELECT 1 + n % {Orders}, 1 + n % 2000, 100, 1 FROM generate_series(1, {2 * Orders}) AS n;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds, checks the format, runs the tests and ends with "N passed, N failed".
-# ./test.sh NAME runs the tests whose class or method has NAME in its name. Without a name, those that take minutes ([Long]) run with TEST_LONG=1
+# ./test.sh NAME runs the tests whose class or method has NAME in its name. Without a name, those that take long ([Long]) run with TEST_LONG=1
 # only. TEST_THREADS says how many run at a time; as many as there are cores if it is not set. CATALOG_ROWS=1000000 looks at the plans of a
 # catalog of so many products.
 set -uo pipefail

@@ -90,16 +90,15 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     public async Task It_succeeds_within_its_round_trips(string operation)
     {
         await SendAsync(await Operations.Examples[operation](shop.Given));
-        var example = await Operations.Examples[operation](shop.Given);
-        counted.Wire.TakeRoundTrips();
+        var (onTheWire, logged) = await RoundTripsAsync(operation);
+        for (var again = 0; again < 2 && onTheWire != logged; again++)
+        {
+            // What the shop does by itself once a minute goes over the same wire.
+            (onTheWire, logged) = await RoundTripsAsync(operation);
+        }
 
-        using var response = await SendAsync(example);
-
-        Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
-        var roundTrips = counted.Wire.TakeRoundTrips();
-        Assert.InRange(roundTrips, NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
-        var logged = (await counted.Log.LinesWithAsync($"\"request_id\":\"{response.Headers.GetValues("X-Request-ID").Single()}\""))[0];
-        Assert.Equal(NeedsNoDatabase.Contains(operation) ? 0 : roundTrips, (int?)JsonNode.Parse(logged)!["db_round_trips"] ?? 0);
+        Assert.InRange(onTheWire, NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
+        Assert.Equal(onTheWire, logged);
     }
 
     [Theory]
@@ -203,6 +202,20 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
         }
 
         await shop.Http.GetAsync($"{path}?limit=1000", Ct).ShouldBeAsync(200);
+    }
+
+    // Of one request that succeeds, on the wire and as the shop tells it.
+    private async Task<(int OnTheWire, int Logged)> RoundTripsAsync(string operation)
+    {
+        var example = await Operations.Examples[operation](shop.Given);
+        counted.Wire.TakeRoundTrips();
+
+        using var response = await SendAsync(example);
+
+        Assert.True((int)response.StatusCode == example.Status, await response.Content.ReadAsStringAsync(Ct));
+        var onTheWire = counted.Wire.TakeRoundTrips();
+        var line = (await counted.Log.LinesWithAsync($"\"request_id\":\"{response.Headers.GetValues("X-Request-ID").Single()}\""))[0];
+        return (onTheWire, (int?)JsonNode.Parse(line)!["db_round_trips"] ?? 0);
     }
 
     private Task<HttpResponseMessage> SendAsync(Example example)

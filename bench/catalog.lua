@@ -56,6 +56,7 @@ local paths = {
         -- Behind a tenth of the products by price.
         return "/products?limit=20&sort=price&after=" .. encoded("1:price:201")
     end,
+    nothing = function() return "/health/live" end,
     exclusive = function() return "/products?limit=20&search=stone+wood" end,
     facets = function()
         local which = math.random(3)

@@ -24,8 +24,10 @@ _ASKED = {
     "deep": ("page behind a tenth of all", 10),
     "facets": ("counts by kind", 60),
 }
-# For comparison: what PostgreSQL's statistics mislead about, and counts that have to look at products.
+# For comparison: what a request costs that asks the database nothing, what PostgreSQL's statistics mislead about, and counts that have to
+# look at products.
 _ALSO_ASKED = {
+    "nothing": "nothing of the database (`/health/live`)",
     "exclusive": "search of two common words that exclude each other",
     "cut": "counts by kind, of any range of prices",
     "found": "counts by kind, of a common word",

@@ -71,8 +71,8 @@ public static class FileCommands
         Settings settings, string? path, FileFormat format, ImportQuery options, bool isAll, CancellationToken ct)
     {
         await using var database = Database.CreateUnhurried(settings);
-        var store = new ProductImportStore(database, null);
-        var files = new ProductFiles(store, TimeProvider.System);
+        var files = new ProductFiles(new ProductImportStore(database, null), TimeProvider.System);
+        var records = new ImportRecordStore(database);
         ProductImport? import = null;
         if (path is not null)
         {
@@ -83,7 +83,7 @@ public static class FileCommands
         if (isAll || import is { IsUnderWay: true })
         {
             await files.ApplyAsync(
-                async id => await TellAsync((await store.FindAsync(id, ct))!),
+                async id => await TellAsync((await records.FindAsync(id, ct))!),
                 why => Console.Error.WriteLine($"somebody is in the way, and it is tried again: {why}"),
                 ct,
                 until: isAll ? null : import!.IdKey);
@@ -94,7 +94,7 @@ public static class FileCommands
             return true;
         }
 
-        import = (await store.FindAsync(import.IdKey, ct))!;
+        import = (await records.FindAsync(import.IdKey, ct))!;
         await TellAsync(import);
         foreach (var error in import.Errors)
         {

@@ -13,9 +13,6 @@ public static class EndpointConventions
     /// <summary>The caller may use the endpoint, but not send every value: 403.</summary>
     public static RouteHandlerBuilder MayForbid(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(403));
 
-    /// <summary>A write without a body that takes no If-Match: 422.</summary>
-    public static RouteHandlerBuilder Unconditional(this RouteHandlerBuilder endpoint) => endpoint.WithMetadata(new RefusesWith(422));
-
     /// <summary>The most round trips to PostgreSQL; a test holds an example of each endpoint to it. One if undeclared.</summary>
     public static RouteHandlerBuilder RoundTrips(this RouteHandlerBuilder endpoint, int most) =>
         endpoint.WithMetadata(new RoundTripBudget(most));

@@ -17,7 +17,7 @@ public sealed class ImportUpkeepStore(NpgsqlDataSource database)
         List<long> ended;
         await using (var batch = database.Batch())
         {
-            ProductImportStore.AddEnd(batch, "status = 'receiving' AND received_at < now() - interval '1 day'");
+            ImportRecordStore.AddEnd(batch, "status = 'receiving' AND received_at < now() - interval '1 day'");
             batch.Then(
                 """
                 SELECT id_key FROM product_imports i WHERE status NOT IN ('receiving', 'applying')

@@ -14,6 +14,7 @@ public static class ProductFileEndpoints
     public static IServiceCollection AddProductFiles(this IServiceCollection services) => services
         .AddSingleton<ProductExportStore>()
         .AddSingleton<ProductImportStore>()
+        .AddSingleton<ImportRecordStore>()
         .AddSingleton<ImportUpkeepStore>()
         .AddSingleton<ProductFiles>()
         .AddSingleton<ProductImports>()
@@ -26,8 +27,8 @@ public static class ProductFileEndpoints
         products.MapPost("/import", Import).WithName("ImportProducts").ForAdministrators().RoundTrips(12)
             .Accepts<string>(FileFormats.Csv, FileFormats.Ndjson).WithMetadata(new DisableRequestSizeLimitAttribute());
         products.MapGet("/imports", ListImports).WithName("ListProductImports").ForAdministrators();
-        products.MapGet("/imports/{id_key:id}", GetImport).WithName("GetProductImport").ForAdministrators();
-        products.MapDelete("/imports/{id_key:id}", EndImport).WithName("EndProductImport").ForAdministrators().Unconditional();
+        products.MapGet("/imports/{id_key:id}", GetImport).WithName("GetProductImport").ForAdministrators().Tagged();
+        products.MapDelete("/imports/{id_key:id}", EndImport).WithName("EndProductImport").ForAdministrators().Conditional().RoundTrips(4);
         products.MapGet("/export", Export).WithName("ExportProducts").ForAdministrators().RoundTrips(6);
     }
 
@@ -80,12 +81,12 @@ public static class ProductFileEndpoints
     /// <summary>List imports</summary>
     /// <remarks>Also those whose file has not come to its end, or was refused. Kept for 30 days.</remarks>
     public static Task<Page<ProductImport>> ListImports(
-        [AsParameters] ImportListQuery query, ProductImportStore store, CancellationToken ct) => store.ListAsync(query, ct);
+        [AsParameters] ImportListQuery query, ImportRecordStore store, CancellationToken ct) => store.ListAsync(query, ct);
 
     /// <summary>Tell what has become of an import</summary>
     /// <remarks>Kept for 30 days.</remarks>
     public static async Task<Results<Ok<ProductImport>, Problem>> GetImport(
-        [FromRoute(Name = "id_key")] long id, ProductImportStore store, HttpResponse response, CancellationToken ct)
+        [FromRoute(Name = "id_key")] long id, ImportRecordStore store, HttpResponse response, CancellationToken ct)
     {
         var import = await store.FindAsync(id, ct);
         if (import is null)
@@ -107,14 +108,10 @@ public static class ProductFileEndpoints
     /// answered as it is.
     /// </remarks>
     public static async Task<Results<Ok<ProductImport>, Problem>> EndImport(
-        [FromRoute(Name = "id_key")] long id, HttpRequest request, ProductImportStore store, ProductImports imports, CancellationToken ct)
+        [FromRoute(Name = "id_key")] long id, [FromHeader(Name = IfMatch.Header)] string? ifMatch, ImportRecordStore store,
+        ProductImports imports, CancellationToken ct)
     {
-        if (request.Headers.IfMatch.Count > 0)
-        {
-            return Problem.InvalidValue(IfMatch.Header, "is not taken here: an import has no ETag");
-        }
-
-        var import = await store.EndAsync(id, ct);
+        var import = await store.EndAsync(id, new IfMatch(ifMatch), ct);
         if (import?.Status == "abandoned")
         {
             // Its lines are to be forgotten, and the next one's turn has come.

@@ -13,9 +13,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     // With more lines than these PostgreSQL has to know how many there are.
     private const int Many = 5_000;
 
-    private const string Columns =
-        "id_key, status, dry_run, lines, invalid_lines, created, updated, unchanged, errors::text, created_at, finished_at";
-
     /// <summary>Begins an import.</summary>
     /// <param name="caller">Who sends it, or null for the user of the database.</param>
     /// <returns>Its id, and the categories that products can be put into.</returns>
@@ -106,7 +103,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
                 created = found.waiting - found.known, updated = found.known,
                 finished_at = CASE WHEN $2 <> 'applying' THEN now() END
             FROM found WHERE id_key = $1 AND status = 'receiving'
-            RETURNING {Columns}
+            RETURNING {ImportRecordStore.Columns}
             """)
             .With(id).With(status).With(errors.Lines).With(invalid)
             .With(JsonSerializer.Serialize(told, TiendaJson.Wire));
@@ -121,7 +118,7 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         {
             do
             {
-                import = reader.FieldCount > 0 && await reader.ReadAsync(ct) ? Read(reader) : import;
+                import = reader.FieldCount > 0 && await reader.ReadAsync(ct) ? ImportRecordStore.Read(reader) : import;
             }
             while (await reader.NextResultAsync(ct));
         }
@@ -139,19 +136,8 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     public async Task GiveUpAsync(long id, CancellationToken ct)
     {
         await using var batch = database.Batch();
-        AddEnd(batch, "id_key = $1 AND status = 'receiving'").With(id);
+        ImportRecordStore.AddEnd(batch, "id_key = $1 AND status = 'receiving'").With(id);
         await batch.ChangeAsync(ct);
-    }
-
-    /// <summary>Ends an import wherever it is; what was applied stays.</summary>
-    /// <returns>What has become of it, or null if there is none with this id.</returns>
-    public async Task<ProductImport?> EndAsync(long id, CancellationToken ct)
-    {
-        await using var batch = database.Batch();
-        AddEnd(batch, "id_key = $1 AND status IN ('receiving', 'applying')").With(id);
-        batch.Then($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
-        await using var reader = await batch.ReadAsync(ct);
-        return await reader.FirstAsync(Read, ct);
     }
 
     /// <summary>Applies some of what waits.</summary>
@@ -188,32 +174,6 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
     {
         await using var command = database.Statement("SELECT add_up_product_counts()");
         await command.ChangeAsync(ct);
-    }
-
-    public Task<Page<ProductImport>> ListAsync(ImportListQuery query, CancellationToken ct)
-    {
-        var list = new ListStatement(Columns, "product_imports");
-        return (query.Status is { } status ? list.Where("status = {0}", status) : list)
-            .ReadAsync(database, query, Read, import => import.IdKey, ct);
-    }
-
-    public async Task<ProductImport?> FindAsync(long id, CancellationToken ct)
-    {
-        await using var command = database.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
-        return await command.FirstAsync(Read, ct);
-    }
-
-    /// <summary>Adds what ends some imports, and lets go of the categories that they keep.</summary>
-    internal static NpgsqlBatchCommand AddEnd(NpgsqlBatch batch, string which)
-    {
-        var end = batch.Then($"UPDATE product_imports SET status = 'abandoned', finished_at = now() WHERE {which}");
-        // Apart: what was noted while that waited for the import is to be seen.
-        batch.Then(
-            """
-            DELETE FROM product_import_categories c USING product_imports i
-            WHERE i.id_key = c.import_id AND i.status NOT IN ('receiving', 'applying')
-            """);
-        return end;
     }
 
     // Those that are there now stay until it is known what becomes of the import. The note is committed at once: a lock until then would
@@ -277,19 +237,4 @@ public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? 
         {
         }
     }
-
-    private static ProductImport Read(NpgsqlDataReader row) => new()
-    {
-        IdKey = row.GetInt64(0),
-        Status = row.GetString(1),
-        DryRun = row.GetBoolean(2),
-        Lines = row.GetInt64(3),
-        InvalidLines = row.GetInt64(4),
-        Created = row.GetInt64(5),
-        Updated = row.GetInt64(6),
-        Unchanged = row.GetInt64(7),
-        Errors = JsonSerializer.Deserialize<List<LineError>>(row.GetString(8), TiendaJson.Wire)!,
-        CreatedAt = row.GetDateTime(9),
-        FinishedAt = row.IsDBNull(10) ? null : row.GetDateTime(10),
-    };
 }

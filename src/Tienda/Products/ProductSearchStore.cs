@@ -215,8 +215,11 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
         SELECT * FROM (SELECT * FROM sample UNION ALL SELECT * FROM others) AS walked ORDER BY {Popularity} LIMIT {Ranked}
         """;
 
-    private static string Collected(string from) =>
-        $"SELECT {ProductStore.Columns}, search FROM {from} ORDER BY {CollectedPopularity} LIMIT {Ranked}";
+    private static string Collected(string from) => Fetched($"SELECT ctid FROM {from} ORDER BY {CollectedPopularity} LIMIT {Ranked}");
+
+    // Put in order are places, and only of the first ones the rows are read: in one statement they stay where they are.
+    private static string Fetched(string places) =>
+        $"SELECT {ProductStore.Columns}, search FROM products WHERE ctid = ANY (ARRAY({places}))";
 
     // As far up as there is a product.
     private static string TiersFrom(string lowest) =>
@@ -226,7 +229,7 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
         """;
 
     private static string Known(string from, bool areAll) =>
-        $"SELECT {ProductStore.Columns}, search FROM {from} ORDER BY {(areAll ? CollectedPopularity : Popularity)} LIMIT {MostRanked}";
+        Fetched($"SELECT ctid FROM {from} ORDER BY {(areAll ? CollectedPopularity : Popularity)} LIMIT {MostRanked}");
 
     private static string BestKnown(string which, string from) => $"(SELECT * FROM products ORDER BY {Popularity} {which}) AS {from}";
 

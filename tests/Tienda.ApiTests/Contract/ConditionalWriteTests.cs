@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Tienda.ApiTests.Products;
 
 namespace Tienda.ApiTests.Contract;
 
@@ -247,12 +248,32 @@ public sealed class ConditionalWriteTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task An_import_is_ended_only_if_no_more_of_it_was_applied_than_was_read()
+    {
+        var product = await shop.Given.ProductAsync();
+        JsonNode import;
+        string path, old;
+        await using (var held = await HoldAsync($"/products/{product.Id()}"))
+        {
+            import = await shop.Http.ImportAsync($"id_key,price\n{product.Id()},7\n").ShouldBeAsync(202);
+            path = $"/products/imports/{import.Id()}";
+            old = await EtagAsync(path);
+            await WriteAsync("DELETE", path, "\"other\"", null).ShouldBeAsync(412);
+            Assert.Equal("applying", (string)(await shop.Http.GetJsonAsync(path))["status"]!);
+        }
+
+        await shop.Http.FinishedAsync(import);
+        await WriteAsync("DELETE", path, old, null).ShouldBeAsync(412);
+        var ended = await WriteAsync("DELETE", path, await EtagAsync(path), null).ShouldBeAsync(200);
+        Assert.Equal(("completed", 1), ((string)ended["status"]!, (int)ended["updated"]!));
+        await WriteAsync("DELETE", $"/products/imports/{long.MaxValue}", "*", null).ShouldBeAsync(404);
+    }
+
+    [Fact]
     public async Task The_document_tells_of_the_header_and_of_412_at_every_write_of_a_record()
     {
         var document = await shop.Http.GetJsonAsync("/openapi.json");
-        // An import is a record that nobody writes to.
-        foreach (var (path, operations) in document["paths"]!.AsObject().Where(
-            p => p.Key.EndsWith("/{id_key}", StringComparison.Ordinal) && p.Key != "/products/imports/{id_key}"))
+        foreach (var (path, operations) in document["paths"]!.AsObject().Where(p => p.Key.EndsWith("/{id_key}", StringComparison.Ordinal)))
         {
             foreach (var (method, operation) in operations!.AsObject())
             {

@@ -70,9 +70,9 @@ public sealed record RunPlan(string Sql, JsonNode Plan)
         .Select(s => s["Plans"]!.AsArray().Sum(child => Rows(child!, "Actual Rows")))
         .DefaultIfEmpty().Max();
 
-    /// <summary>How many rows of a table were looked at, whether they belonged into the answer or not.</summary>
+    /// <summary>How many rows of a table were looked at, whether they belonged into the answer or not; what is fetched by its place was.</summary>
     public double Visited(string table) => Steps
-        .Where(s => (string?)s["Relation Name"] == table)
+        .Where(s => (string?)s["Relation Name"] == table && (string?)s["Node Type"] != "Tid Scan")
         .Sum(s => Rows(s, "Actual Rows") + Rows(s, "Rows Removed by Filter") + Rows(s, "Rows Removed by Index Recheck"));
 
     public override string ToString() => $"{Sql}\n{string.Join('\n', Steps.Select(Told))}";

@@ -32,22 +32,28 @@ public sealed class ImportRecordStore(NpgsqlDataSource database)
     {
         await using var connection = await database.BorrowAsync(ct);
         await using var transaction = await connection.BeginAsync(ct);
-        await using var look = connection.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
-        if (await look.FirstAsync(Read, ct) is not { } import)
+        if (condition.IsSet)
         {
-            return null;
+            await using var look = connection.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
+            if (await look.FirstAsync(Read, ct) is not { } seen)
+            {
+                return null;
+            }
+
+            condition.Check(seen);
         }
 
-        condition.Check(import);
         await using var batch = connection.Batch();
         AddEnd(batch, "id_key = $1 AND status IN ('receiving', 'applying')").With(id);
         batch.Then($"SELECT {Columns} FROM product_imports WHERE id_key = $1").With(id);
+        ProductImport? import;
         await using (var reader = await batch.ReadAsync(ct))
         {
             import = await reader.FirstAsync(Read, ct);
         }
 
-        await transaction.CommitAsync(ct);
+        // Who has gone by now does not keep the next import from being begun.
+        await transaction.CommitAsync(CancellationToken.None);
         return import;
     }
 

@@ -28,7 +28,7 @@ public static class ProductFileEndpoints
             .Accepts<string>(FileFormats.Csv, FileFormats.Ndjson).WithMetadata(new DisableRequestSizeLimitAttribute());
         products.MapGet("/imports", ListImports).WithName("ListProductImports").ForAdministrators();
         products.MapGet("/imports/{id_key:id}", GetImport).WithName("GetProductImport").ForAdministrators().Tagged();
-        products.MapDelete("/imports/{id_key:id}", EndImport).WithName("EndProductImport").ForAdministrators().Conditional().RoundTrips(4);
+        products.MapDelete("/imports/{id_key:id}", EndImport).WithName("EndProductImport").ForAdministrators().Conditional().RoundTrips(3);
         products.MapGet("/export", Export).WithName("ExportProducts").ForAdministrators().RoundTrips(6);
     }
 

@@ -6,7 +6,7 @@ using Tienda.Http;
 
 namespace Tienda.Products;
 
-/// <summary>Imports in the database: the lines that have come, and what has become of them (docs/import.md).</summary>
+/// <summary>The lines of imports in the database: how they come, are judged and are applied (docs/import.md).</summary>
 /// <param name="changes">Null where nothing is kept in a cache.</param>
 public sealed class ProductImportStore(NpgsqlDataSource database, CacheChanges? changes)
 {

@@ -248,25 +248,42 @@ public sealed class ConditionalWriteTests(ShopApp shop)
     }
 
     [Fact]
-    public async Task An_import_is_ended_only_if_no_more_of_it_was_applied_than_was_read()
+    public async Task An_import_is_ended_under_a_condition()
     {
         var product = await shop.Given.ProductAsync();
-        JsonNode import;
-        string path, old;
         await using (var held = await HoldAsync($"/products/{product.Id()}"))
         {
-            import = await shop.Http.ImportAsync($"id_key,price\n{product.Id()},7\n").ShouldBeAsync(202);
-            path = $"/products/imports/{import.Id()}";
-            old = await EtagAsync(path);
+            var import = await shop.Http.ImportAsync($"id_key,price\n{product.Id()},7\n").ShouldBeAsync(202);
+            var path = $"/products/imports/{import.Id()}";
+            var etag = await EtagAsync(path);
+
             await WriteAsync("DELETE", path, "\"other\"", null).ShouldBeAsync(412);
             Assert.Equal("applying", (string)(await shop.Http.GetJsonAsync(path))["status"]!);
+            var ended = await WriteAsync("DELETE", path, etag, null).ShouldBeAsync(200);
+
+            Assert.Equal("abandoned", (string)ended["status"]!);
+            await WriteAsync("DELETE", path, etag, null).ShouldBeAsync(412);
         }
 
-        await shop.Http.FinishedAsync(import);
-        await WriteAsync("DELETE", path, old, null).ShouldBeAsync(412);
-        var ended = await WriteAsync("DELETE", path, await EtagAsync(path), null).ShouldBeAsync(200);
-        Assert.Equal(("completed", 1), ((string)ended["status"]!, (int)ended["updated"]!));
         await WriteAsync("DELETE", $"/products/imports/{long.MaxValue}", "*", null).ShouldBeAsync(404);
+    }
+
+    [Fact]
+    public async Task An_import_that_goes_on_meanwhile_is_not_ended()
+    {
+        var import = await shop.Http.ImportedAsync("name,price,stock\nLamp,1,1\n");
+        var path = $"/products/imports/{import.Id()}";
+        var etag = await EtagAsync(path);
+        Task<HttpResponseMessage> end;
+        await using (var portion = await shop.Database.HoldAsync($"UPDATE product_imports SET updated = updated + 1 WHERE id_key = {import.Id()}"))
+        {
+            end = WriteAsync("DELETE", path, etag, null);
+            await portion.WaitedForAsync(1);
+            await portion.CommitAsync();
+        }
+
+        await end.ShouldBeAsync(412);
+        await WriteAsync("DELETE", path, await EtagAsync(path), null).ShouldBeAsync(200);
     }
 
     [Fact]

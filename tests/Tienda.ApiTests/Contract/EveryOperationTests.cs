@@ -90,15 +90,16 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
     public async Task It_succeeds_within_its_round_trips(string operation)
     {
         await SendAsync(await Operations.Examples[operation](shop.Given));
+        var asks = !NeedsNoDatabase.Contains(operation);
         var (onTheWire, logged) = await RoundTripsAsync(operation);
-        for (var again = 0; again < 2 && onTheWire != logged; again++)
+        for (var again = 0; again < 2 && asks && onTheWire != logged; again++)
         {
             // What the shop does by itself once a minute goes over the same wire.
             (onTheWire, logged) = await RoundTripsAsync(operation);
         }
 
-        Assert.InRange(onTheWire, NeedsNoDatabase.Contains(operation) ? 0 : 1, counted.BudgetOf(operation));
-        Assert.Equal(onTheWire, logged);
+        Assert.InRange(onTheWire, asks ? 1 : 0, counted.BudgetOf(operation));
+        Assert.Equal(asks ? onTheWire : 0, logged);
     }
 
     [Theory]

@@ -20,9 +20,10 @@ public sealed record FuzzOperation(string Id, string Method, string Path, JsonNo
 public sealed record FuzzCaller(string Name, long? ClientId, HttpClient Http);
 
 /// <summary>One of several senders at once. Its requests follow from its seed, as far as the ids do that others' answers told.</summary>
+/// <param name="tellState">What the database and this process are at, for a request that was not answered.</param>
 public sealed partial class FuzzLane(
     ulong seed, IReadOnlyList<FuzzOperation> operations, IReadOnlyList<FuzzCaller> callers, FuzzValues values, FuzzPool pool,
-    ConcurrentDictionary<(string Operation, int Status), int> seen)
+    ConcurrentDictionary<(string Operation, int Status), int> seen, Func<Task<string>> tellState)
 {
     // What routing and the server may say to any request that is odd enough.
     private static readonly int[] AlwaysPossible = [400, 404, 405, 406, 413, 414, 415, 431];
@@ -60,7 +61,7 @@ public sealed partial class FuzzLane(
             }
             catch (Exception broken) when (broken is HttpRequestException or TaskCanceledException or JsonException)
             {
-                Assert.Fail($"{shown}\n{broken.Message}");
+                Assert.Fail($"{shown}\n{broken.Message}\n{await tellState()}");
             }
         }
     }

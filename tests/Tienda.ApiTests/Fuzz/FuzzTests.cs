@@ -28,6 +28,7 @@ public sealed class FuzzTests(ShopApp shop)
         var seconds = Setting("FUZZ_SECONDS");
         var seed = Setting("FUZZ_SEED") ?? 20261124;
         var server = await shop.Postgres.CreateDatabaseAsync($"fuzz_{Guid.NewGuid():N}");
+        await using var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
         var (app, admin) = await ShopApp.OpenShopAsync(server);
         await using var running = app;
         using var http = admin;
@@ -53,14 +54,14 @@ public sealed class FuzzTests(ShopApp shop)
         var requests = seconds is null ? UsualRequests / Lanes : int.MaxValue;
         var operations = OperationsOf(document);
         await RunAsync(operations, requests, round: 0);
-        // Chance passes over an operation now and then. Such a one is asked for until it has had its turn.
+        // Chance passes over an operation now and then, or leaves no record for it. Such a one is asked for until it has had its turn, and
+        // so are records of its kind.
         for (var round = 1; round <= MostRounds && Untried(operations, seen) is { Count: > 0 } untried; round++)
         {
-            await RunAsync(untried, RequestsOfRound, round);
+            await RunAsync([.. untried, .. MakersOf(untried, operations)], RequestsOfRound, round);
         }
 
         ShowAndCheckShare(operations, seen);
-        await using var database = Tienda.Data.Database.CreateUnhurried(new Settings { Postgres = server });
         await Books.CheckAsync(database, products.ToDictionary(id => id, _ => (long)InitialStock));
         await ShouldBeAtRestAsync(http);
         foreach (var caller in callers)
@@ -68,8 +69,17 @@ public sealed class FuzzTests(ShopApp shop)
             caller.Http.Dispose();
         }
 
+        async Task<string> TellAsync() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{seen.Values.Sum()} answered; {ThreadPool.ThreadCount} threads, {ThreadPool.PendingWorkItemCount} wait; ")
+            + await database.ValueAsync<string>(
+                """
+                SELECT coalesce(string_agg(concat_ws(' ', state, wait_event_type, wait_event, now() - query_start, left(query, 200)), E'\n'), '')
+                FROM pg_stat_activity WHERE backend_type = 'client backend'
+                """);
+
         Task RunAsync(IReadOnlyList<FuzzOperation> chosen, int requests, int round) => Task.WhenAll(Enumerable.Range(0, Lanes).Select(lane =>
-            new FuzzLane((ulong)(seed + lane + (round * Lanes)), chosen, callers, new FuzzValues(document, pool), pool, seen)
+            new FuzzLane((ulong)(seed + lane + (round * Lanes)), chosen, callers, new FuzzValues(document, pool), pool, seen, TellAsync)
                 .RunAsync(requests, stop.Token)));
     }
 
@@ -131,6 +141,9 @@ public sealed class FuzzTests(ShopApp shop)
 
         bool Has(FuzzOperation operation, Func<int, bool> status) => seen.Keys.Any(s => s.Operation == operation.Id && status(s.Status));
     }
+
+    private static IEnumerable<FuzzOperation> MakersOf(List<FuzzOperation> untried, List<FuzzOperation> operations) => operations.Where(o =>
+        o.Description["responses"]!["201"] is not null && untried.Any(other => other.Resource == o.Resource) && !untried.Contains(o));
 
     private static int? Setting(string name) =>
         Environment.GetEnvironmentVariables()[name] is string text ? int.Parse(text, CultureInfo.InvariantCulture) : null;

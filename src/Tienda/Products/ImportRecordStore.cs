@@ -34,7 +34,8 @@ public sealed class ImportRecordStore(NpgsqlDataSource database)
         await using var transaction = await connection.BeginAsync(ct);
         if (condition.IsSet)
         {
-            await using var look = connection.Statement($"SELECT {Columns} FROM product_imports WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
+            await using var look = connection.Statement(
+                $"SELECT {Columns} FROM product_imports WHERE id_key = $1 FOR NO KEY UPDATE").With(id);
             if (await look.FirstAsync(Read, ct) is not { } seen)
             {
                 return null;

@@ -92,9 +92,9 @@ public sealed class EveryOperationTests(ShopApp shop, CountedShop counted) : ICl
         await SendAsync(await Operations.Examples[operation](shop.Given));
         var asks = !NeedsNoDatabase.Contains(operation);
         var (onTheWire, logged) = await RoundTripsAsync(operation);
-        for (var again = 0; again < 2 && asks && onTheWire != logged; again++)
+        for (var again = 0; again < 2 && asks && onTheWire > logged; again++)
         {
-            // What the shop does by itself once a minute goes over the same wire.
+            // What the shop does by itself once a minute goes over the same wire, and can only add to it.
             (onTheWire, logged) = await RoundTripsAsync(operation);
         }
 

@@ -107,8 +107,7 @@ public sealed class FuzzTests(ShopApp shop)
     // Administrators twice: without their products and categories there is little to do.
     private static List<FuzzCaller> Callers(AccessTokens tokens, HttpClient admin, IEnumerable<JsonNode> clients)
     {
-        // Longer than the shop itself waits for a connection and then for the database.
-        var patience = TimeSpan.FromSeconds(30);
+        var patience = TimeSpan.FromSeconds(10);
         var administrator = new FuzzCaller(
             "administrator", null, ShopApp.AsAdministrator(new HttpClient { BaseAddress = admin.BaseAddress, Timeout = patience }));
         return

@@ -149,23 +149,26 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
         var (list, behind) = (candidates.List, candidates.Behind);
         var relevance = RelevanceOf(list, terms);
         var bounds = $"LIMIT {list.Bound(query.RowsToRead)} OFFSET {list.Bound(skip)}";
-        var enough = candidates.AreAllOrNone ? $"(SELECT count(*) FROM best) = {candidates.Most}" : "true";
+        var enough = candidates.AreAllOrNone ? $"(SELECT found FROM ends) = {candidates.Most}" : "true";
         await using var batch = database.Batch();
+        // Of all but the page only the places in the table are put in order: within one statement a row stays where it is.
         await using var reader = await list.ReadAsync(
             batch,
             from =>
                 $"""
                 WITH best AS MATERIALIZED (
-                    SELECT {ProductStore.Columns}, {relevance} AS relevance FROM ({candidates.Sql(from)}) AS candidates),
-                ends AS (
-                    SELECT (SELECT count(*) FROM best) AS found, (SELECT count(*) FROM best WHERE {behind}) AS remaining,
-                        last.rating_count::bigint AS last_reviews, last.id_key AS last_id
-                    FROM (SELECT 1) AS one LEFT JOIN (
-                        SELECT rating_count, id_key FROM best ORDER BY rating_count, id_key LIMIT 1) AS last ON true)
-                SELECT page.*, found, remaining, last_reviews, last_id
+                    SELECT ctid AS place, rating_count, id_key, {relevance} AS relevance
+                    FROM products WHERE ctid = ANY (ARRAY({candidates.Places(from)}))),
+                ends AS MATERIALIZED (
+                    SELECT * FROM (SELECT count(*) AS found, count(*) FILTER (WHERE {behind}) AS remaining FROM best) AS counts
+                    LEFT JOIN (
+                        SELECT rating_count::bigint AS last_reviews, id_key AS last_id
+                        FROM best ORDER BY rating_count, id_key LIMIT 1) AS last ON true)
+                SELECT {ProductStore.Columns}, relevance, found, remaining, last_reviews, last_id
                 FROM ends LEFT JOIN (
-                    SELECT * FROM best WHERE {behind} AND {enough} ORDER BY relevance DESC, {Popularity} {bounds}) AS page ON true
-                ORDER BY page.relevance DESC, page.rating_count DESC, page.id_key DESC
+                    (SELECT place, relevance FROM best WHERE {behind} AND {enough} ORDER BY relevance DESC, {Popularity} {bounds}) AS shown
+                    JOIN products ON ctid = place) ON true
+                ORDER BY relevance DESC, {Popularity}
                 """,
             ct);
         var (edge, rest) = (known ?? End, known ?? End);
@@ -193,33 +196,34 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
     // Its last digits do, so they are left out. A word as it was typed counts twice.
     private static string RelevanceOf(ListStatement list, SearchTerms terms)
     {
-        var (meant, typed) = (SearchTerms.ReadOnce(list.Bound(terms.AnyMeant)), SearchTerms.ReadOnce(list.Bound(terms.AnyTyped)));
+        var (meant, typed) = (terms.AnyMeant, terms.AnyTyped);
+        var words = meant == typed ? $"2 * {RankOf(typed)}" : $"{RankOf(meant)} + {RankOf(typed)}";
         return
             $"""
-            round(500 * (ts_rank({Weights}, search, {meant}) * (numnode({meant}) + 1)
-                    + ts_rank({Weights}, search, {typed}) * (numnode({typed}) + 1)
-                    + CASE WHEN category_id = ANY ({list.Bound(terms.Categories)}) THEN 0.6 ELSE 0 END))::bigint
+            round(500 * ({words} + CASE WHEN category_id = ANY ({list.Bound(terms.Categories)}) THEN 0.6 ELSE 0 END))::bigint
             """;
+
+        string RankOf(string query)
+        {
+            var read = SearchTerms.ReadOnce(list.Bound(query));
+            return $"ts_rank({Weights}, search, {read}) * (numnode({read}) + 1)";
+        }
     }
 
     // PostgreSQL expects words to be independent of each other, and would pass over the whole catalog for two that exclude one another.
     // So the way along the order is only taken where the first steps have shown that it leads somewhere, and not for long.
     private static string Walked(string from) =>
         $"""
-        WITH sample AS MATERIALIZED (SELECT {ProductStore.Columns}, search FROM {BestKnown($"LIMIT {Sample}", from)}),
+        WITH sample AS MATERIALIZED (SELECT place, rating_count, id_key FROM {BestKnown($"LIMIT {Sample}", from)}),
         others AS MATERIALIZED (
-            SELECT {ProductStore.Columns}, search
+            SELECT place, rating_count, id_key
             FROM {BestKnown(
                 $"LIMIT (SELECT CASE WHEN count(*) >= {Telling} THEN {MostWalked} ELSE 0 END FROM sample) OFFSET {Sample}", from)}
             ORDER BY {Popularity} LIMIT {Ranked})
-        SELECT * FROM (SELECT * FROM sample UNION ALL SELECT * FROM others) AS walked ORDER BY {Popularity} LIMIT {Ranked}
+        SELECT place FROM (SELECT * FROM sample UNION ALL SELECT * FROM others) AS walked ORDER BY {Popularity} LIMIT {Ranked}
         """;
 
-    private static string Collected(string from) => Fetched($"SELECT ctid FROM {from} ORDER BY {CollectedPopularity} LIMIT {Ranked}");
-
-    // Put in order are places, and only of the first ones the rows are read: in one statement they stay where they are.
-    private static string Fetched(string places) =>
-        $"SELECT {ProductStore.Columns}, search FROM products WHERE ctid = ANY (ARRAY({places}))";
+    private static string Collected(string from) => $"SELECT ctid FROM {from} ORDER BY {CollectedPopularity} LIMIT {Ranked}";
 
     // As far up as there is a product.
     private static string TiersFrom(string lowest) =>
@@ -229,9 +233,10 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
         """;
 
     private static string Known(string from, bool areAll) =>
-        Fetched($"SELECT ctid FROM {from} ORDER BY {(areAll ? CollectedPopularity : Popularity)} LIMIT {MostRanked}");
+        $"SELECT ctid FROM {from} ORDER BY {(areAll ? CollectedPopularity : Popularity)} LIMIT {MostRanked}";
 
-    private static string BestKnown(string which, string from) => $"(SELECT * FROM products ORDER BY {Popularity} {which}) AS {from}";
+    private static string BestKnown(string which, string from) =>
+        $"(SELECT ctid AS place, * FROM products ORDER BY {Popularity} {which}) AS {from}";
 
     private async Task ReadRestAsync(
         List<(Product, RelevancePlace)> rows, int limit, long skip, ProductSelection selection, (long Reviews, long Id) behind,
@@ -248,9 +253,9 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
     }
 
     /// <summary>What the best are looked for among.</summary>
-    /// <param name="Sql">Makes the query that finds them from what stands behind FROM.</param>
+    /// <param name="Places">Makes the query that finds their places in the table from what stands behind FROM.</param>
     /// <param name="Most">How many there are at most.</param>
-    private sealed record Candidates(ListStatement List, Func<string, string> Sql, int Most)
+    private sealed record Candidates(ListStatement List, Func<string, string> Places, int Most)
     {
         /// <summary>Whether fewer than the most are none.</summary>
         public bool AreAllOrNone { get; init; }

@@ -68,9 +68,9 @@ def _judge(report: Report, ci: bool) -> bool:
 
 def _measure(command: str, options: Options) -> bool:
     on = machine.describe()
-    began = time.monotonic()
+    began, cores = time.monotonic(), machine.Cores()
     report: Report = importlib.import_module(f"bench.{COMMANDS[command]}").run(options)
-    on["took_seconds"] = round(time.monotonic() - began, 1)
+    on["took_seconds"], on["kept_by_host"] = round(time.monotonic() - began, 1), cores.kept_by_host()
     print(f"## {command}\n\n{machine.sentence(on)}\n", flush=True)
     passed = _judge(report, options.ci)
     file = publishing.save(report, on, options)

@@ -6,6 +6,7 @@ Sixteen administrators ask, whom the cache never answers, at the pace of a busy 
 from __future__ import annotations
 
 from bench.figures import Series
+from bench.machine import Cores
 from bench.options import Options
 from bench.processes import ROOT, Processes
 from bench.report import MACHINE, RATIO, Report
@@ -32,11 +33,17 @@ _ALSO_ASKED = {
     "cut": "counts by kind, of any range of prices",
     "found": "counts by kind, of a common word",
 }
+# What the host may keep for its other guests, in percent of the time that the cores are wanted. A run with more was on no quiet machine and
+# is made again, whatever it has found.
+_MOST_KEPT = 5.0
+_TRIES = 4
 # By how much the large catalog may cost more than the small one.
 _MOST = 3.0
 
 # What, how many products there are, and how many clients ask.
 _Asked = tuple[str, int, int]
+# What the host kept meanwhile, and the p95 in ms.
+_Run = tuple[float, float]
 
 
 class _Catalog:
@@ -49,12 +56,19 @@ class _Catalog:
         script.write_bytes((ROOT / "bench/catalog.sql").read_bytes())
         self.shop.psql("-q", "-v", f"products={products}", "-f", script)
 
-    def ask(self, what: str, clients: int, seconds: float) -> float:
-        """The p95 in ms."""
+    def ask(self, what: str, clients: int, seconds: float) -> _Run:
         settings = {"ASK": what, "PRODUCTS": str(self._products), "ADMIN_API_KEY": KEY}
+        cores = Cores()
         load = wrk(self._processes, self.shop.url, connections=clients, seconds=seconds, script="catalog.lua", settings=settings)
         _, p95 = load.result()
-        return p95
+        return cores.kept_by_host(), p95
+
+    def ask_quietly(self, what: str, clients: int, seconds: float) -> tuple[_Run, int]:
+        """A run on a quiet machine, or the one that comes nearest to it; and how many it took."""
+        runs: list[_Run] = []
+        while len(runs) < _TRIES and (not runs or runs[-1][0] > _MOST_KEPT):
+            runs.append(self.ask(what, clients, seconds))
+        return min(runs), len(runs)
 
 
 def run(options: Options) -> Report:
@@ -67,18 +81,19 @@ def run(options: Options) -> Report:
         first = Shop(processes, "first")
         catalogs = {products: _Catalog(processes, first, products) for products in (_SMALLEST, largest)}
         rows = ((_SMALLEST, _CLIENTS), (largest, _CLIENTS), (largest, 1))
-        found: dict[_Asked, list[float]] = {(what, *row): [] for row in rows for what in [*_ASKED, *_ALSO_ASKED]}
+        found: dict[_Asked, list[tuple[_Run, int]]] = {(what, *row): [] for row in rows for what in [*_ASKED, *_ALSO_ASKED]}
         # Until the code of each is compiled for good.
         for what, products, clients in found:
             catalogs[products].ask(what, clients, seconds)
         # In turns, because the machine's speed drifts.
         for _ in range(runs):
             for (what, products, clients), taken in found.items():
-                taken.append(catalogs[products].ask(what, clients, seconds))
+                taken.append(catalogs[products].ask_quietly(what, clients, seconds))
         transfer = Transfer(processes, first, catalogs[largest].shop, largest)
         # Each takes some ten minutes.
         files, peaks = transfer.measure(min(runs, 2)), transfer.peaks_mb()
-    _tell(report, largest, {key: Series.of(taken, 1) for key, taken in found.items()})
+    _tell(report, largest, {key: Series.of([p95 for (_, p95), _ in taken], 1) for key, taken in found.items()})
+    _tell_of_host(report, [run for taken in found.values() for run in taken])
     tell(report, largest, files, peaks)
     return report
 
@@ -99,3 +114,14 @@ def _tell(report: Report, largest: int, p95: dict[_Asked, Series]) -> None:
             report.target(f"{what}_ratio", f"{title}, {largest:,} over {_SMALLEST:,} products", ratio.median, "≤", _MOST, "×", RATIO, floor=2 * _MOST)
     heads = [f"{_SMALLEST:,} products", f"{largest:,} products", "times", f"{largest:,} products, one client"]
     report.table([f"p95, ms, {_CLIENTS} clients", *heads], rows)
+
+
+def _tell_of_host(report: Report, taken: list[tuple[_Run, int]]) -> None:
+    kept = Series.of([kept for (kept, _), _ in taken], 1)
+    again = sum(tries - 1 for _, tries in taken)
+    report.figure("kept_by_host", kept, "%")
+    report.figure("made_again", again, "runs")
+    report.notes.append(
+        f"Of the time that the cores were wanted the host kept {kept} % in a run. {again} runs in which it kept more than {_MOST_KEPT:.0f} % were "
+        f"made again, and are not in the figures, whatever they found; but none more than {_TRIES - 1} times."
+    )

@@ -51,18 +51,38 @@ def _dotnet() -> str:
     return next((line.split()[1] for line in runtimes if line.startswith("Microsoft.AspNetCore.App 10.")), "unknown")
 
 
-def _core_times() -> tuple[int, int]:
-    """Of all cores together since the machine's start, in ticks: all there was, and what of it nobody used (proc_stat(5))."""
-    user, nice, system, idle, waiting, *others = (int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
-    return user + nice + system + idle + waiting + sum(others), idle + waiting
+class Cores:
+    """What becomes of the time of all cores together from now on (proc_stat(5)), in percent."""
+
+    def __init__(self) -> None:
+        self._began = self._ticks()
+
+    def busy(self) -> float:
+        """What others than nobody had, other guests of the hardware among them. The load average would still have our own build in it."""
+        total, idle, _ = self._since()
+        return round(100 * (total - idle) / max(total, 1), 1)
+
+    def kept_by_host(self) -> float:
+        """What the host kept for its other guests, of the time that the cores were wanted."""
+        total, idle, stolen = self._since()
+        return round(100 * stolen / max(total - idle, 1), 1)
+
+    @staticmethod
+    def _ticks() -> tuple[int, int, int]:
+        # The last two of a line are in others of it already.
+        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        _, _, _, idle, waiting, _, _, stolen = fields
+        return sum(fields), idle + waiting, stolen
+
+    def _since(self) -> tuple[int, int, int]:
+        total, idle, stolen = (now - then for now, then in zip(self._ticks(), self._began, strict=True))
+        return total, idle, stolen
 
 
 def _busy_percent(seconds: float = 3) -> float:
-    """What others take of the cores, other guests of the hardware among them. The load average would still have our own build in it."""
-    before, idle_before = _core_times()
+    cores = Cores()
     time.sleep(seconds)
-    after, idle = _core_times()
-    return round(100 * (1 - (idle - idle_before) / (after - before)), 1)
+    return cores.busy()
 
 
 def describe() -> Machine:
@@ -90,10 +110,12 @@ def sentence(machine: Machine) -> str:
     # Before 27 November 2026 it was the load average.
     busy, load = machine.get("busy_before"), machine.get("load_before")
     before = f"load of the machine before: {load}" if busy is None else f"{busy} % of the cores busy before"
+    kept = machine.get("kept_by_host")
+    meanwhile = "" if kept is None else f", of the time that they were wanted the host kept {kept} % meanwhile"
     return (
         f"{str(machine['date'])[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
         f"Linux {machine['kernel']}, "
         f".NET {machine['dotnet']}, PostgreSQL {machine['postgresql']}, Redis {machine['redis']}, nginx {machine['nginx']}, "
         f"Locust {machine['locust']}, wrk {machine['wrk']}, commit {machine['commit']}{' with changes' if machine['changed'] else ''}; "
-        f"{before}."
+        f"{before}{meanwhile}."
     )

@@ -54,6 +54,28 @@ public sealed class ProductImportApplyTests(ShopApp shop)
     }
 
     [Fact]
+    public async Task Words_and_skus_are_looked_up_one_by_one_where_autovacuum_has_found_nothing()
+    {
+        const int Lines = 2000;
+        await using var own = await OwnShop.OpenAsync(shop);
+        await own.Database.ExecuteAsync("VACUUM (ANALYZE) products, search_words");
+        var file = string.Concat(Enumerable.Range(1, Lines).Select(i => $"E-{i},Lamp {Letters(i)}x {Letters(i)}y,100,5\n"));
+
+        await own.Http.ImportedAsync("sku,name,price,stock\n" + file);
+
+        // An index that is read whole for many words at once is read once. A product is looked for when it is read what is known, and again
+        // when it is put in.
+        await Eventually.HoldsAsync(async () =>
+            await LookedUpAsync("idx_search_words_word") >= 2 * Lines && await LookedUpAsync("products_sku_unique") >= 2 * Lines);
+
+        static string Letters(int number) =>
+            string.Concat(number.ToString(CultureInfo.InvariantCulture).Select(digit => (char)('a' + digit - '0')));
+
+        Task<long> LookedUpAsync(string index) => own.Database.ValueAsync<long>(
+            $"SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = '{index}'");
+    }
+
+    [Fact]
     public async Task Orders_go_on_beside_an_import_and_no_unit_is_lost()
     {
         await using var own = await OwnShop.OpenAsync(shop);

@@ -122,6 +122,6 @@ def _tell_of_host(report: Report, taken: list[tuple[_Run, int]]) -> None:
     report.figure("kept_by_host", kept, "%")
     report.figure("made_again", again, "runs")
     report.notes.append(
-        f"Of the time that the cores were wanted the host kept {kept} % in a run. {again} runs in which it kept more than {_MOST_KEPT:.0f} % were "
-        f"made again, and are not in the figures, whatever they found; but none more than {_TRIES - 1} times."
+        f"Of the time that the cores were wanted the host kept {kept} % in a run. {again} runs in which it kept more than {_MOST_KEPT:.0f} % "
+        f"were made again, and are not in the figures, whatever they found; but none more than {_TRIES - 1} times."
     )

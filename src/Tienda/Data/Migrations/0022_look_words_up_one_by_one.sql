@@ -1,6 +1,6 @@
--- Words that come are looked up in the vocabulary one by one. Where autovacuum had found the vocabulary empty, PostgreSQL read the whole of it
--- for every portion of an import, and compared every word with every other; and a plan is kept for the life of a connection, while the
--- vocabulary grows. So it was with the products that an import may know. OFFSET 0 keeps it from joining them.
+-- Words that come are looked up in the vocabulary one by one. Where autovacuum had found the vocabulary empty, PostgreSQL read the whole
+-- of it for every portion of an import, and compared every word with every other; and a plan is kept for the life of a connection, while
+-- the vocabulary grows. So it was with the products that an import may know. OFFSET 0 keeps it from joining them.
 
 CREATE OR REPLACE FUNCTION note_words_that_came() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN

@@ -63,7 +63,7 @@ class Cores:
         return round(100 * (total - idle) / max(total, 1), 1)
 
     def kept_by_host(self) -> float:
-        """What the host kept for its other guests, of the time that the cores were wanted."""
+        """What the host kept from the machine (steal), of the time that the cores were wanted."""
         total, idle, stolen = self._since()
         return round(100 * stolen / max(total - idle, 1), 1)
 

@@ -151,7 +151,7 @@ public sealed class ProductSearchStore(NpgsqlDataSource database, CatalogStatist
         var bounds = $"LIMIT {list.Bound(query.RowsToRead)} OFFSET {list.Bound(skip)}";
         var enough = candidates.AreAllOrNone ? $"(SELECT found FROM ends) = {candidates.Most}" : "true";
         await using var batch = database.Batch();
-        // Of all but the page only the places in the table are put in order: within one statement a row stays where it is.
+        // Up to the page only places in the table are carried, with what orders them: within one statement a row stays where it is.
         await using var reader = await list.ReadAsync(
             batch,
             from =>

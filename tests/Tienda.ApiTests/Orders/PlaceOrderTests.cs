@@ -224,6 +224,34 @@ public sealed class PlaceOrderTests(ShopApp shop)
         Assert.Equal(["items"], Fields(problem));
     }
 
+    [Fact]
+    public async Task An_order_looks_at_its_products_alone_when_the_catalog_has_just_grown()
+    {
+        const int Come = 20_000;
+        await using var own = await OwnShop.OpenAsync(shop);
+        var (product, client) = (await own.Given.ProductAsync(stock: 100), (await own.Given.ClientAsync()).Id());
+        await own.Database.ExecuteAsync("ANALYZE products");
+        // Until every plan is one that is kept.
+        for (var i = 0; i < 20; i++)
+        {
+            await own.Given.OrderForAsync(client, (product, 1)).ShouldBeAsync(201);
+        }
+
+        await own.Database.ExecuteAsync(
+            $"INSERT INTO products (name, price, stock) SELECT 'Lamp ' || n, 100, 1 FROM generate_series(1, {Come}) AS n");
+        var before = await EntriesAsync();
+
+        await own.Given.OrderForAsync(client, (product, 1)).ShouldBeAsync(201);
+
+        // What a connection has counted it tells when it has been idle for ten seconds.
+        await Task.Delay(TimeSpan.FromSeconds(11), TestContext.Current.CancellationToken);
+        Assert.InRange(await EntriesAsync() - before, 1, Come / 10);
+
+        Task<long> EntriesAsync() => own.Database.ValueAsync<long>(
+            "SELECT (sum(idx_tup_read) + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'products'))::bigint "
+            + "FROM pg_stat_user_indexes WHERE relname = 'products'");
+    }
+
     private static IEnumerable<string> Fields(JsonNode problem) => problem["errors"]!.AsObject().Select(e => e.Key).Order();
 
     private async Task<int> StockOfAsync(JsonNode product) => (int)(await shop.Http.GetJsonAsync($"/products/{product.Id()}"))["stock"]!;

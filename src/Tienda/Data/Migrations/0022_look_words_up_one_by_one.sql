@@ -1,8 +1,10 @@
--- Words that come are looked up in the vocabulary one by one. Where autovacuum had found the vocabulary empty, PostgreSQL read the whole
--- of it for every portion of an import, and compared every word with every other; and a plan is kept for the life of a connection, while
--- the vocabulary grows. So it was with the products that an import may know. OFFSET 0 keeps it from joining them.
+-- A plan is kept for a connection until autovacuum comes by. One that was made while the vocabulary was empty, as far as PostgreSQL knew,
+-- read the whole of it for every portion of an import, and compared every word with every other, while it grew. So words that come are
+-- looked up one by one: OFFSET 0 keeps PostgreSQL from joining them, and enable_seqscan from reading a table whole that is small and may be
+-- large soon.
 
-CREATE OR REPLACE FUNCTION note_words_that_came() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION note_words_that_came() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     WITH lexemes AS MATERIALIZED (SELECT DISTINCT w.lexeme FROM added, unnest(added.search) AS w),
     words AS MATERIALIZED (SELECT DISTINCT vocabulary_entry(lexeme) AS word FROM lexemes)
@@ -11,7 +13,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION note_words_of_row() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION note_words_of_row() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     INSERT INTO search_words (word)
     SELECT word FROM (SELECT DISTINCT vocabulary_entry(lexeme) AS word FROM unnest(NEW.search)) AS words
@@ -19,7 +22,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION note_words_of_next_products(portion integer) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION note_words_of_next_products(portion integer) RETURNS boolean LANGUAGE plpgsql
+    SET enable_seqscan = off SET jit = off AS $$
 DECLARE
     progress record;
     next bigint;
@@ -135,7 +139,7 @@ BEGIN
                 CROSS JOIN LATERAL (SELECT * FROM product_import_lines WHERE import_id = import.id_key AND line = k.line OFFSET 0) AS l
                 CROSS JOIN LATERAL (SELECT * FROM products WHERE id_key = k.id_key OFFSET 0) AS o
         ) AS n
-        WHERE p.id_key = n.id_key AND (p.name, p.description, p.price, p.stock, p.category_id, p.active)
+        WHERE p.id_key = ANY (ids) AND p.id_key = n.id_key AND (p.name, p.description, p.price, p.stock, p.category_id, p.active)
             IS DISTINCT FROM (n.name, n.description, n.price, n.stock, n.category_id, n.active);
         GET DIAGNOSTICS changed = ROW_COUNT;
     END IF;

@@ -58,7 +58,7 @@ class Cores:
         self._began = self._ticks()
 
     def busy(self) -> float:
-        """What others than nobody had, other guests of the hardware among them. The load average would still have our own build in it."""
+        """What was used, and what the host kept. The load average would still have our own build in it."""
         total, idle, _ = self._since()
         return round(100 * (total - idle) / max(total, 1), 1)
 
@@ -69,7 +69,7 @@ class Cores:
 
     @staticmethod
     def _ticks() -> tuple[int, int, int]:
-        # The last two of a line are in others of it already.
+        # Those behind are in these already.
         fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         _, _, _, idle, waiting, _, _, stolen = fields
         return sum(fields), idle + waiting, stolen
